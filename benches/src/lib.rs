@@ -1,0 +1,1 @@
+//! What the targets of this member share.

@@ -1,0 +1,111 @@
+//! Why was something cancelled? A reason, where it came from, and who asked.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::task_id::TaskId;
+
+/// Why somebody asked for a cancel, in words.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::Reason;
+///
+/// let reason: Reason = "the client has gone".into();
+/// assert_eq!(reason.to_string(), "the client has gone");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason(Cow<'static, str>);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&'static str> for Reason {
+    fn from(reason: &'static str) -> Reason {
+        Reason(Cow::Borrowed(reason))
+    }
+}
+
+impl From<String> for Reason {
+    fn from(reason: String) -> Reason {
+        Reason(Cow::Owned(reason))
+    }
+}
+
+/// Where a cancel came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// Somebody called `cancel`.
+    Explicit,
+    /// The loop is shutting down.
+    Shutdown,
+}
+
+/// The error of what was cancelled: the first reason given, its source, and the task that asked.
+///
+/// asyncio: `CancelledError`, whose message is the reason.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, JoinError, Source, ThreadPark, spawn};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// executor.block_on(async {
+///     let task = spawn(std::future::pending::<()>());
+///     task.cancel("no longer needed");
+///     let Err(JoinError::Cancelled(cancelled)) = task.await else { panic!("it was cancelled") };
+///     assert_eq!(cancelled.reason().to_string(), "no longer needed");
+///     assert_eq!(cancelled.source(), Source::Explicit);
+/// });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancelled(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    reason: Reason,
+    source: Source,
+    by: Option<TaskId>,
+}
+
+impl Cancelled {
+    pub(crate) fn new(reason: Reason, source: Source, by: Option<TaskId>) -> Cancelled {
+        Cancelled(Box::new(Inner { reason, source, by }))
+    }
+
+    /// The first reason that was given.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.0.reason
+    }
+
+    /// Where the cancel came from.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.0.source
+    }
+
+    /// The task that asked; `None`: main, or nobody on the loop.
+    #[must_use]
+    pub fn by(&self) -> Option<TaskId> {
+        self.0.by
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cancelled: {}", self.0.reason)?;
+        match self.0.by {
+            Some(task) => write!(f, " (by {task})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Cancelled {}

@@ -1,0 +1,436 @@
+//! What is a task in memory? One block: a header, then its future, then, in the same bytes, its
+//! output.
+//!
+//! ```text
+//!  Task ──► ┌ Header ────────────────────────────────────────┐   counted by `owners`:
+//!           │ vtable  owners  state  cancel?  joiner          │   the slot, the handle, a poll
+//!           │ number  id  spawn line  notes                   │
+//!           ├ Stage ─────────────────────────────────────────┤
+//!           │ Idle, Running, Dropping: future    Done: output │   Taken: nothing
+//!           └─────────────────────────────────────────────────┘
+//!
+//!           ┌──────────── poll: Pending ───────────┐
+//!           ▼                                      │
+//!         Idle ── poll, or stop ──► Running ── Ready, panic, or stop ──► Dropping ──► Done ──► Taken
+//! ```
+//!
+//! Invariants:
+//! - **The state is a `Cell` beside the bytes**, never the discriminant of what is being dropped.
+//! - **Holder only.** Who set Running or Dropping is the only one that touches the stage, through
+//!   raw pointers; everybody else sees the state and keeps off. A cancel that arrives meanwhile
+//!   sets a flag.
+//! - **What the stage holds follows from the state** (see the picture), on every path, panics of
+//!   polls and destructors included.
+//! - **Counted.** The block is given back when `owners` falls to zero, and not before. A task is
+//!   `!Send`: the count is a plain number.
+//! - **Typed once.** `vtable` was made for the very `F` in the stage, and a [`Joined<T>`] is made
+//!   only beside a task whose output is `Result<T, JoinError>`.
+//!
+//! Cost: one block a task, from a free list where one is warm; a poll one indirect call and one
+//! `catch_unwind` (0.5 ns).
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll};
+
+use crate::block;
+use crate::cancelled::Cancelled;
+use crate::join::JoinError;
+use crate::num::Num;
+use crate::panicked::Panic;
+use crate::report;
+use crate::route::KeptWaker;
+use crate::task_id::{TaskId, TaskName};
+
+/// Where a task stands; see the picture at the top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Idle,
+    Running,
+    Dropping,
+    Done,
+    Taken,
+}
+
+/// What all tasks have, whatever their future.
+struct Header {
+    vtable: &'static VTable,
+    owners: Cell<u32>,
+    state: Cell<State>,
+    cancel_asked: Cell<bool>,
+    joiner: Cell<KeptWaker>,
+    num: Num,
+    id: TaskId,
+    spawned: &'static Location<'static>,
+    notes: Cell<Option<Box<Notes>>>,
+}
+
+/// What few tasks have.
+#[derive(Default)]
+struct Notes {
+    name: Option<TaskName>,
+    cancelled: Option<Cancelled>,
+}
+
+/// What depends on the future's type. All of them: the pointer is a live block made for that type.
+struct VTable {
+    /// State Running. Returns whether the future has ended, with its outcome in the stage.
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>, &dyn Fn()) -> bool,
+    /// State Running. Drops the future and leaves the error as the outcome.
+    stop: unsafe fn(NonNull<Header>, JoinError, &dyn Fn()),
+    /// State Taken, but the output is still there: moves it to the second pointer.
+    take: unsafe fn(NonNull<Header>, NonNull<()>),
+    /// No owner is left: drops what the state says is there, and gives the block back.
+    free: unsafe fn(NonNull<Header>),
+    size: usize,
+}
+
+#[repr(C)]
+struct TaskCell<F: Future> {
+    header: Header,
+    stage: Stage<F>,
+}
+
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<Result<F::Output, JoinError>>,
+}
+
+/// A counted pointer to a task of any type.
+pub(crate) struct Task(NonNull<Header>);
+
+/// A counted pointer to a task that will have an output of type `T`.
+pub(crate) struct Joined<T> {
+    task: Task,
+    output: PhantomData<T>,
+}
+
+/// Puts `future` in a cell: one owner for the slot, one for the handle.
+pub(crate) fn new<F>(
+    future: F,
+    num: Num,
+    id: TaskId,
+    spawned: &'static Location<'static>,
+) -> (Task, Joined<F::Output>)
+where
+    F: Future + 'static,
+{
+    let block = block::take(Layout::new::<TaskCell<F>>()).cast::<TaskCell<F>>();
+    let header = Header {
+        vtable: const { &TaskCell::<F>::VTABLE },
+        owners: Cell::new(2),
+        state: Cell::new(State::Idle),
+        cancel_asked: Cell::new(false),
+        joiner: Cell::new(KeptWaker::NOBODY),
+        num,
+        id,
+        spawned,
+        notes: Cell::new(None),
+    };
+    let stage = Stage {
+        future: ManuallyDrop::new(future),
+    };
+    // SAFETY: the block was made for this layout, is ours alone and uninitialised.
+    unsafe { block.write(TaskCell { header, stage }) };
+    let header = block.cast::<Header>();
+    (
+        Task(header),
+        Joined {
+            task: Task(header),
+            output: PhantomData,
+        },
+    )
+}
+
+impl<F: Future> TaskCell<F> {
+    const VTABLE: VTable = VTable {
+        poll: Self::poll,
+        stop: Self::stop,
+        take: Self::take,
+        free: Self::free,
+        size: size_of::<F>(),
+    };
+
+    /// Where the future is. No reference is made: the holder alone decides what to make of it.
+    fn future(cell: NonNull<Header>) -> *mut F {
+        let cell = cell.cast::<Self>().as_ptr();
+        // SAFETY: *Typed once*: the block holds a `TaskCell<F>`, so the field is inside it.
+        unsafe { &raw mut (*cell).stage.future }.cast()
+    }
+
+    fn output(cell: NonNull<Header>) -> *mut Result<F::Output, JoinError> {
+        let cell = cell.cast::<Self>().as_ptr();
+        // SAFETY: as in `future`.
+        unsafe { &raw mut (*cell).stage.output }.cast()
+    }
+
+    unsafe fn poll(cell: NonNull<Header>, cx: &mut Context<'_>, before_drop: &dyn Fn()) -> bool {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: *Holder only*: the state is Running, so the stage holds the future, and this
+            // is the only reference to it.
+            let future = unsafe { &mut *Self::future(cell) };
+            // SAFETY: the block never moves, and `finish` drops the future in place: it is pinned.
+            unsafe { Pin::new_unchecked(future) }.poll(cx)
+        }));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
+        };
+        // SAFETY: this function's contract is `finish`'s.
+        unsafe { Self::finish(cell, outcome, before_drop) };
+        true
+    }
+
+    unsafe fn stop(cell: NonNull<Header>, why: JoinError, before_drop: &dyn Fn()) {
+        // SAFETY: this function's contract is `finish`'s.
+        unsafe { Self::finish(cell, Err(why), before_drop) };
+    }
+
+    /// Running → Dropping → Done: drops the future in place, then writes the outcome.
+    ///
+    /// # Safety
+    ///
+    /// The state is Running and the caller set it.
+    unsafe fn finish(
+        cell: NonNull<Header>,
+        mut outcome: Result<F::Output, JoinError>,
+        before_drop: &dyn Fn(),
+    ) {
+        // SAFETY: the header is valid while the task has an owner, and the caller is one.
+        let header = unsafe { cell.as_ref() };
+        header.state.set(State::Dropping);
+        before_drop();
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: *Holder only*: the future is whole, is dropped once, here, and is not
+            // touched again, also if its destructor panics half way.
+            unsafe { ptr::drop_in_place(Self::future(cell)) };
+        }));
+        if let Err(payload) = dropped {
+            let instead = Err(JoinError::Panicked(Panic::new(payload)));
+            discard(std::mem::replace(&mut outcome, instead), header);
+        }
+        // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
+        unsafe { ptr::write(Self::output(cell), outcome) };
+        header.state.set(State::Done);
+    }
+
+    unsafe fn take(cell: NonNull<Header>, to: NonNull<()>) {
+        // SAFETY: the caller set Taken on Done: the output is there and is moved out once; `to` is
+        // room for it by *Typed once*.
+        unsafe { ptr::copy_nonoverlapping(Self::output(cell), to.cast().as_ptr(), 1) };
+    }
+
+    unsafe fn free(cell: NonNull<Header>) {
+        // SAFETY: no owner is left, but the block is valid until it is given back below.
+        let header = unsafe { cell.as_ref() };
+        match header.state.get() {
+            State::Done => {
+                // SAFETY: Done: the output is there, and nobody can reach it any more.
+                let output = unsafe { ptr::read(Self::output(cell)) };
+                if let Err(JoinError::Panicked(panic)) = &output {
+                    report::unread_panic(&Task::describe_header(header), panic);
+                }
+                discard(output, header);
+            }
+            // A task always ends before its slot lets go of it; were it otherwise, the future
+            // would still have to be dropped.
+            // SAFETY: Idle: the future is there, and nobody can reach it any more.
+            State::Idle => unsafe { ptr::drop_in_place(Self::future(cell)) },
+            State::Taken => {}
+            State::Running | State::Dropping => unreachable!("whoever polls a task owns it"),
+        }
+        // SAFETY: the header is dropped once, here, where the last owner has gone.
+        unsafe { ptr::drop_in_place(cell.as_ptr()) };
+        // SAFETY: `new` took the block for this very layout, and nothing points to it any more.
+        unsafe { block::give(cell.cast(), Layout::new::<Self>()) };
+    }
+}
+
+/// Drops what nobody wants; a destructor that panics is reported, for nobody could catch it.
+fn discard<T>(unwanted: T, header: &Header) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
+        report::unread_panic(&Task::describe_header(header), &Panic::new(payload));
+    }
+}
+
+impl Task {
+    fn header(&self) -> &Header {
+        // SAFETY: *Counted*: the block lives while `self` does, and a header is only ever shared:
+        // all that changes in it is behind a `Cell`.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// [4] poll. Returns whether the task has ended; `before_drop` is called first then.
+    ///
+    /// Does nothing, and says no, if the task is being polled or has ended already.
+    #[inline]
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, before_drop: &dyn Fn()) -> bool {
+        let header = self.header();
+        if header.state.get() != State::Idle {
+            return false;
+        }
+        header.state.set(State::Running);
+        // SAFETY: *Typed once*, and Running was set here.
+        let ended = unsafe { (header.vtable.poll)(self.0, cx, before_drop) };
+        if !ended {
+            header.state.set(State::Idle);
+        }
+        ended
+    }
+
+    /// Drops the body at its await point and leaves `why` as the outcome.
+    ///
+    /// Does nothing, and says no, if the task is being polled or has ended already.
+    pub(crate) fn stop(&self, why: JoinError, before_drop: &dyn Fn()) -> bool {
+        let header = self.header();
+        if header.state.get() != State::Idle {
+            return false;
+        }
+        header.state.set(State::Running);
+        // SAFETY: *Typed once*, and Running was set here.
+        unsafe { (header.vtable.stop)(self.0, why, before_drop) };
+        true
+    }
+
+    /// Asks for a cancel. `false`: the task has ended. The first reason is kept.
+    pub(crate) fn ask_cancel(&self, why: impl FnOnce() -> Cancelled) -> bool {
+        let header = self.header();
+        if self.has_ended() {
+            return false;
+        }
+        if !header.cancel_asked.replace(true) {
+            self.with_notes(|notes| notes.cancelled = Some(why()));
+        }
+        true
+    }
+
+    /// Whether a cancel has been asked for.
+    #[inline]
+    pub(crate) fn cancel_asked(&self) -> bool {
+        self.header().cancel_asked.get()
+    }
+
+    /// The reason of the first cancel.
+    pub(crate) fn cancelled(&self) -> Option<Cancelled> {
+        self.with_notes(|notes| notes.cancelled.clone())
+    }
+
+    /// Whether the outcome is there, or was taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.header().state.get(), State::Done | State::Taken)
+    }
+
+    /// Sets who is woken at the end; returns who was to be woken before.
+    pub(crate) fn set_joiner(&self, joiner: KeptWaker) -> KeptWaker {
+        self.header().joiner.replace(joiner)
+    }
+
+    pub(crate) fn num(&self) -> Num {
+        self.header().num
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.header().id
+    }
+
+    /// Where it was spawned.
+    pub(crate) fn spawned(&self) -> &'static Location<'static> {
+        self.header().spawned
+    }
+
+    /// The size of its future, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.header().vtable.size
+    }
+
+    pub(crate) fn set_name(&self, name: TaskName) {
+        self.with_notes(|notes| notes.name = Some(name));
+    }
+
+    /// Its name, where it has been given one.
+    pub(crate) fn name(&self) -> Option<TaskName> {
+        Task::name_of(self.header())
+    }
+
+    /// "Task-3 `crawler`, spawned at src/main.rs:7:5".
+    pub(crate) fn describe(&self) -> String {
+        Task::describe_header(self.header())
+    }
+
+    fn describe_header(header: &Header) -> String {
+        let name = Task::name_of(header)
+            .map(|name| format!(" `{name}`"))
+            .unwrap_or_default();
+        format!("{}{name}, spawned at {}", header.id, header.spawned)
+    }
+
+    fn name_of(header: &Header) -> Option<TaskName> {
+        let notes = header.notes.take();
+        let name = notes.as_ref().and_then(|notes| notes.name.clone());
+        header.notes.set(notes);
+        name
+    }
+
+    fn with_notes<R>(&self, f: impl FnOnce(&mut Notes) -> R) -> R {
+        let mut notes = self.header().notes.take().unwrap_or_default();
+        let r = f(&mut notes);
+        self.header().notes.set(Some(notes));
+        r
+    }
+}
+
+impl Clone for Task {
+    #[inline]
+    fn clone(&self) -> Task {
+        let owners = &self.header().owners;
+        owners.set(owners.get() + 1);
+        Task(self.0)
+    }
+}
+
+impl Drop for Task {
+    #[inline]
+    fn drop(&mut self) {
+        let header = self.header();
+        let owners = header.owners.get() - 1;
+        header.owners.set(owners);
+        if owners == 0 {
+            let free = header.vtable.free;
+            // SAFETY: *Counted*: this was the last owner, and *Typed once*.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+impl<T> Joined<T> {
+    /// The outcome, once; `None` while the task has not ended, and after the outcome was taken.
+    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
+        let header = self.task.header();
+        if header.state.get() != State::Done {
+            return None;
+        }
+        header.state.set(State::Taken);
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
+        let to = NonNull::from(&mut output).cast();
+        // SAFETY: Taken was set here, on Done; *Typed once*: the output is a `Result<T, _>`.
+        unsafe { (header.vtable.take)(self.task.0, to) };
+        // SAFETY: `take` has moved the output here.
+        Some(unsafe { output.assume_init() })
+    }
+
+    /// Whether the outcome was taken.
+    pub(crate) fn taken(&self) -> bool {
+        self.task.header().state.get() == State::Taken
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+}

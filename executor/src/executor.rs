@@ -1,0 +1,521 @@
+//! What does the loop do? Five beats, on one screen: see [`Executor::one_turn`].
+//!
+//! ```text
+//!  [1] spawn → [2] enqueue → [3] dequeue → [4] poll ─┬→ [7] complete → [8] join → [9] reap
+//!                   ▲                                │
+//!                   └──────── [6] wake ←──────── [5] await
+//!
+//!  one turn:   a drain the inbox    b run one batch    c ask how long we may sleep
+//!              d park               e fire
+//! ```
+//!
+//! Invariants:
+//! - **A batch is what was ready when the turn began**: whoever is woken meanwhile waits for the
+//!   next turn, so a task that wakes itself for ever starves nobody.
+//! - **The park is looked at** after [`Settings::event_interval`] polls or
+//!   [`Settings::event_period`], also within a batch.
+//! - **Between two turns the loop counts as parked**: a wake then goes through the inbox and
+//!   unparks, so that a host which waits for us learns of it.
+//! - **One loop runs on a thread at a time.** A `block_on` inside a running loop is an error;
+//!   `turn` of another loop nests.
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::budget::{self, DEFAULT_BUDGET};
+use crate::core::{Core, Phase, shutdown_reason};
+use crate::inbox::{Inbox, Item};
+use crate::join::{JoinError, JoinHandle};
+use crate::num::Num;
+use crate::park::Park;
+use crate::registry;
+use crate::remote::Remote;
+use crate::report;
+use crate::route;
+use crate::trace::{self, Event};
+
+/// How often the clock is read within a batch: 20 ns each time.
+const POLLS_A_READING: u32 = 16;
+
+/// What can be set about a loop's fairness and end.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// After how many polls the park is looked at within a batch. Default 64.
+    pub event_interval: u32,
+    /// After how much time it is looked at, if that is sooner (read every 16 polls). Default 200 us.
+    pub event_period: Duration,
+    /// How many operations of ours one poll may do. Default 128.
+    pub budget: u16,
+    /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
+    pub grace: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            event_interval: 64,
+            event_period: Duration::from_micros(200),
+            budget: DEFAULT_BUDGET,
+            grace: Some(Duration::from_secs(5)),
+        }
+    }
+}
+
+/// Why a loop could not run its main future to the end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A loop is running on this thread already; the future was dropped without a poll.
+    Nested,
+    /// The system refused: a descriptor, or waiting.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Nested => f.write_str(
+                "a loop is running on this thread already: inside it, `.await` the future or \
+                 spawn it; to run a second loop, use another thread",
+            ),
+            RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RunError::Nested => None,
+            RunError::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> RunError {
+        RunError::Io(error)
+    }
+}
+
+/// What one [`Executor::turn`] has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How many tasks are ready for the next turn. If there are any, the park has been unparked.
+    pub ready: usize,
+    /// How many tasks are alive.
+    pub tasks: usize,
+}
+
+/// How a loop stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many tasks are alive.
+    pub tasks: usize,
+    /// How many slots are occupied: by main, by tasks, by children, or retired for good.
+    pub slots: usize,
+    /// How many groups of children there are.
+    pub groups: usize,
+    /// How many are in the ready queue.
+    pub ready: usize,
+    /// How many turns the loop has made.
+    pub turns: u64,
+}
+
+/// An event loop over the park `P`.
+pub struct Executor<P: Park> {
+    core: Rc<Core>,
+    park: P,
+    settings: Settings,
+    pace: Pace,
+    /// What was drained: kept, so that draining allocates nothing.
+    items: Vec<Item>,
+    /// Since the inbox was last told that we park.
+    parked: bool,
+    turns: u64,
+}
+
+/// When is the park due to be looked at within a batch?
+#[derive(Debug, Default)]
+struct Pace {
+    polls: u32,
+    since: Option<Duration>,
+}
+
+impl<P: Park> Executor<P> {
+    /// A loop with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// If 65,536 loops are alive or used up in this process.
+    pub fn new(park: P) -> io::Result<Executor<P>> {
+        Executor::with_settings(park, Settings::default())
+    }
+
+    /// A loop with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Executor::new`].
+    pub fn with_settings(park: P, settings: Settings) -> io::Result<Executor<P>> {
+        let inbox = Arc::new(Inbox::new(park.unparker()));
+        let (number, first_generation) = registry::register(&inbox)?;
+        let core = Core::new(number, first_generation, inbox);
+        let (pace, items) = (Pace::default(), Vec::new());
+        Ok(Executor {
+            core,
+            park,
+            settings,
+            pace,
+            items,
+            parked: false,
+            turns: 0,
+        })
+    }
+
+    /// Runs `main` to its end, and with it whatever is ready. Tasks that are left stay for the next
+    /// call. `main` may borrow from the caller.
+    ///
+    /// # Panics
+    ///
+    /// If a loop is running on this thread, if the system refuses to wait, and where `main` panics.
+    pub fn block_on<F: Future>(&mut self, main: F) -> F::Output {
+        self.try_block_on(main)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Executor::block_on`], with an error where that panics by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Nested`] if a loop is running on this thread: `main` is dropped unpolled.
+    /// [`RunError::Io`] if the system refuses to wait.
+    ///
+    /// # Panics
+    ///
+    /// Where `main` panics.
+    pub fn try_block_on<F: Future>(&mut self, main: F) -> Result<F::Output, RunError> {
+        if route::running(|_| ()).is_some() {
+            return Err(RunError::Nested);
+        }
+        let here = self.enter();
+        let outcome = {
+            let slot = MainSlot::new(self.core.clone());
+            let mut main = pin!(main);
+            let mut outcome = None;
+            let mut poll_main = |cx: &mut Context<'_>| {
+                match catch_unwind(AssertUnwindSafe(|| main.as_mut().poll(cx))) {
+                    Ok(Poll::Pending) => return false,
+                    Ok(Poll::Ready(output)) => outcome = Some(Ok(output)),
+                    Err(panic) => outcome = Some(Err(panic)),
+                }
+                true
+            };
+            while !self.one_turn(&mut poll_main, None)? {}
+            // Main's number is stale before main's destructors run, at the end of this block.
+            drop(slot);
+            outcome
+        };
+        self.leave(here);
+        match outcome {
+            Some(Ok(output)) => Ok(output),
+            Some(Err(panic)) => resume_unwind(panic),
+            None => unreachable!("a turn says that main has ended only if it left an outcome"),
+        }
+    }
+
+    /// One turn, for a host that has a loop of its own. Waits for `max_wait` at most (`None`: until
+    /// something happens) if nobody is ready.
+    ///
+    /// At the end either nobody is ready or the park has been unparked, once; so a host that waits
+    /// for the park's descriptor calls again when there is work.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about waiting.
+    pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
+        let here = self.enter();
+        let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait);
+        self.leave(here);
+        turned?;
+        let slots = self.core.slots.borrow();
+        Ok(Turn {
+            ready: slots.ready(),
+            tasks: slots.count_tasks(),
+        })
+    }
+
+    /// One turn of the loop. Returns whether main has ended.
+    fn one_turn(
+        &mut self,
+        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+        max_wait: Option<Duration>,
+    ) -> io::Result<bool> {
+        self.turns += 1;
+        trace::emit(|| Event::Turn { number: self.turns });
+
+        // a: drain the inbox (wakes from other threads)
+        if self.parked || self.core.inbox.is_pending() {
+            self.drain();
+        }
+
+        // b: run one batch (the tasks that were ready when the turn began)
+        let batch = self.core.slots.borrow().ready();
+        trace::emit(|| Event::Batch { ready: batch });
+        for _ in 0..batch {
+            let main_has_ended = self.core.poll_next(self.settings.budget, main);
+            if main_has_ended {
+                return Ok(true);
+            }
+            if self.pace.is_due(&self.settings, &self.park) {
+                self.look(Some(Duration::ZERO))?;
+            }
+        }
+
+        // c: ask how long we may sleep
+        if self.core.slots.borrow().ready() > 0 {
+            return Ok(false);
+        }
+        self.parked = self.core.inbox.prepare_to_park();
+        let limit = if self.parked {
+            max_wait
+        } else {
+            Some(Duration::ZERO)
+        };
+        trace::emit(|| Event::Ask { limit });
+
+        // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
+        self.look(limit)?;
+        Ok(false)
+    }
+
+    /// d park, e fire: the wait itself, and what it lets happen, are the park's.
+    fn look(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let looked = self.park.park(limit);
+        self.pace = Pace {
+            polls: 0,
+            since: self.park.reading(),
+        };
+        looked
+    }
+
+    /// a: takes in what has come from outside.
+    #[cold]
+    fn drain(&mut self) {
+        self.parked = false;
+        let mut items = std::mem::take(&mut self.items);
+        self.core.inbox.drain(&mut items);
+        if !items.is_empty() {
+            trace::emit(|| Event::Drain { items: items.len() });
+        }
+        let _cause = trace::because(trace::Cause::Inbox);
+        for item in items.drain(..) {
+            match item {
+                Item::Wake(num) => {
+                    if let Some(foreign) = self.core.wake(num) {
+                        foreign.wake();
+                    }
+                }
+                Item::Release(what) => self.park.release(what),
+                Item::ReleaseGroup { group, seq } => {
+                    let parent = self.core.slots.borrow_mut().remove_group(group, seq);
+                    drop(parent);
+                }
+                // It catches what its user's code panics with, and gives it to whoever asked.
+                Item::Call(call) => call(),
+            }
+        }
+        self.items = items;
+    }
+
+    /// Spawns a task from outside of the loop: it is first polled in the next turn.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let site = Location::caller();
+        let handle = self.core.spawn(future, site);
+        // Between two turns the loop counts as parked: a host has to learn that there is work.
+        self.core.inbox.unparker().unpark();
+        handle
+    }
+
+    /// A handle to this loop that may go to other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.core.inbox.clone())
+    }
+
+    /// How the loop stands: for tests, reports and the curious.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let slots = self.core.slots.borrow();
+        Statistics {
+            tasks: slots.count_tasks(),
+            slots: slots.occupied(),
+            groups: slots.groups(),
+            ready: slots.ready(),
+            turns: self.turns,
+        }
+    }
+
+    /// The park.
+    #[must_use]
+    pub fn park(&self) -> &P {
+        &self.park
+    }
+
+    /// The park, to be changed between two turns.
+    #[must_use]
+    pub fn park_mut(&mut self) -> &mut P {
+        &mut self.park
+    }
+
+    /// Cancels every task that is left and waits until all have ended, for the grace period at
+    /// most; then names the stubborn ones, drops them, and closes the loop. Dropping does the same.
+    ///
+    /// A task that a destructor spawns meanwhile is cancelled and awaited like the others.
+    pub fn shutdown(&mut self) {
+        if self.core.phase.get() == Phase::Closed {
+            return;
+        }
+        let here = self.enter();
+        self.core.phase.set(Phase::Closing);
+        let begin = Instant::now();
+        loop {
+            let tasks = self.core.slots.borrow().tasks();
+            let in_time = self
+                .settings
+                .grace
+                .is_none_or(|grace| begin.elapsed() < grace);
+            if tasks.is_empty() || !in_time {
+                break;
+            }
+            for task in tasks {
+                if task.ask_cancel(shutdown_reason) {
+                    route::wake(task.num());
+                }
+            }
+            if let Err(error) = self.one_turn(&mut |_| false, Some(Duration::ZERO)) {
+                report::say(
+                    Level::Error,
+                    "lone::executor",
+                    &format!("during shutdown: {error}"),
+                );
+                break;
+            }
+        }
+        self.close();
+        drop(here);
+    }
+
+    /// The end of the grace: nobody gets in any more, and who is left is named and dropped.
+    fn close(&mut self) {
+        self.core.phase.set(Phase::Closed);
+        let stubborn = self.core.slots.borrow().tasks();
+        for task in stubborn {
+            let message = format!(
+                "{} has not ended within the grace period of the shutdown and is dropped",
+                task.describe()
+            );
+            report::say(Level::Warn, "lone::executor", &message);
+            self.core.stop(&task, JoinError::LoopClosed);
+        }
+        drop(self.core.inbox.close());
+    }
+
+    /// Makes this the running loop of this thread until the guard is dropped.
+    fn enter(&self) -> Here<P> {
+        Here {
+            _park: self.park.enter(self.core.number()),
+            _core: route::enter(self.core.clone()),
+        }
+    }
+
+    /// The end of a run: from here to the next one the loop counts as parked.
+    ///
+    /// A host that waits for the park's descriptor is told now if there is work already.
+    fn leave(&mut self, here: Here<P>) {
+        drop(here);
+        budget::clear();
+        self.parked = self.core.inbox.prepare_to_park();
+        if !self.parked || self.core.slots.borrow().ready() > 0 {
+            self.core.inbox.unparker().unpark();
+        }
+    }
+}
+
+impl<P: Park> std::fmt::Debug for Executor<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor")
+            .field("loop", &self.core.number().get())
+            .field("phase", &self.core.phase.get())
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}
+
+/// While it lives its loop is the one that runs on this thread.
+struct Here<P: Park> {
+    _core: route::Entered,
+    _park: P::Entered,
+}
+
+/// The slot of a main future: its number is stale once this is dropped.
+struct MainSlot {
+    core: Rc<Core>,
+    num: Num,
+}
+
+impl MainSlot {
+    fn new(core: Rc<Core>) -> MainSlot {
+        let num = core.slots.borrow_mut().insert_main();
+        let num = num.unwrap_or_else(|| panic!("a loop can have 16,777,216 tasks and children"));
+        core.slots.borrow_mut().wake(num); // [2] enqueue
+        MainSlot { core, num }
+    }
+}
+
+impl Drop for MainSlot {
+    fn drop(&mut self) {
+        self.core.slots.borrow_mut().raise(self.num);
+        let leftover = self.core.slots.borrow_mut().vacate(self.num);
+        drop(leftover);
+    }
+}
+
+impl Pace {
+    #[inline]
+    fn is_due(&mut self, settings: &Settings, park: &impl Park) -> bool {
+        self.polls += 1;
+        if self.polls >= settings.event_interval {
+            return true;
+        }
+        if !self.polls.is_multiple_of(POLLS_A_READING) {
+            return false;
+        }
+        match (self.since, park.reading()) {
+            (Some(since), Some(now)) => now.saturating_sub(since) >= settings.event_period,
+            _ => false,
+        }
+    }
+}
+
+impl<P: Park> Drop for Executor<P> {
+    fn drop(&mut self) {
+        self.shutdown();
+        let next_base = self.core.slots.borrow().next_base();
+        registry::unregister(self.core.number(), next_base);
+    }
+}

@@ -1,0 +1,245 @@
+//! How does anybody but the running loop reach a loop? Through its inbox.
+//!
+//! ```text
+//!   other threads, other loops,       push ──► ┌ items ┐ ──► drain (beat a)
+//!   handles dropped elsewhere         unpark ◄─┤ parked?│ ◄── prepare_to_park (beat c)
+//!                                              └────────┘
+//! ```
+//!
+//! Invariants (proven by the loom models at the end of this file):
+//! - **Nothing is lost**: what is pushed before `close` is drained, in order of the pushes.
+//! - **Nobody oversleeps**: either `prepare_to_park` sees the item and says "do not park", or the
+//!   push sees `parked` and unparks. Both are read and written under the one lock.
+//! - **One unpark a park**: the push that unparks takes `parked` back, so a thousand wakes cost one
+//!   write to the eventfd.
+//!
+//! The flag `pending` beside the lock lets a loop that is busy look without locking: a plain load.
+//! It may be late by a turn, never wrong for good: before it parks the loop looks under the lock.
+
+#[cfg(loom)]
+use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::num::Num;
+use crate::park::{Release, Unpark};
+
+/// What comes in from outside.
+pub(crate) enum Item {
+    /// [6] wake, from elsewhere.
+    Wake(Num),
+    /// A handle of the park's was dropped elsewhere.
+    Release(Release),
+    /// A group of children was dropped elsewhere.
+    ReleaseGroup { group: u32, seq: u64 },
+    /// Runs on the loop's thread: a remote spawn.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+/// The way into one loop, from any thread.
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    pending: AtomicBool,
+    unpark: Arc<dyn Unpark>,
+}
+
+#[derive(Default)]
+struct State {
+    items: Vec<Item>,
+    parked: bool,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(unpark: Arc<dyn Unpark>) -> Inbox {
+        Inbox {
+            state: Mutex::new(State::default()),
+            pending: AtomicBool::new(false),
+            unpark,
+        }
+    }
+
+    /// A poisoned lock is fine: nothing of ours panics while it is held.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts `item` in, and unparks the loop if it is parked. `Err`: the loop has ended.
+    pub(crate) fn push(&self, item: Item) -> Result<(), Item> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(item);
+        }
+        state.items.push(item);
+        self.pending.store(true, Ordering::Release);
+        let parked = std::mem::take(&mut state.parked);
+        drop(state);
+        if parked {
+            self.unpark.unpark();
+        }
+        Ok(())
+    }
+
+    /// Whether something may have come in: a plain load, for a loop that is busy.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    /// a: moves what has come in to the end of `items`; the loop counts as awake again.
+    pub(crate) fn drain(&self, items: &mut Vec<Item>) {
+        let mut state = self.lock();
+        state.parked = false;
+        self.pending.store(false, Ordering::Release);
+        items.append(&mut state.items);
+    }
+
+    /// c: whether the loop may park. If so it counts as parked until the next `drain`.
+    pub(crate) fn prepare_to_park(&self) -> bool {
+        let mut state = self.lock();
+        state.parked = state.items.is_empty();
+        state.parked
+    }
+
+    /// From here on nothing gets in; returns what was not drained.
+    pub(crate) fn close(&self) -> Vec<Item> {
+        let mut state = self.lock();
+        state.closed = true;
+        std::mem::take(&mut state.items)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// What unparks the loop: the part of the park that any thread may reach.
+    pub(crate) fn unparker(&self) -> &Arc<dyn Unpark> {
+        &self.unpark
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Condvar;
+    use loom::thread;
+
+    /// A park that loom can follow.
+    #[derive(Default)]
+    struct Bell {
+        rung: Mutex<bool>,
+        rings: Condvar,
+    }
+
+    impl Unpark for Bell {
+        fn unpark(&self) {
+            *self.rung.lock().expect("no panic under the lock") = true;
+            self.rings.notify_one();
+        }
+    }
+
+    impl Bell {
+        fn wait(&self) {
+            let mut rung = self.rung.lock().expect("no panic under the lock");
+            while !*rung {
+                rung = self.rings.wait(rung).expect("no panic under the lock");
+            }
+            *rung = false;
+        }
+    }
+
+    fn num(slot: u32) -> Num {
+        Num::new(0, slot, 1)
+    }
+
+    fn slots(items: &[Item]) -> Vec<usize> {
+        items
+            .iter()
+            .map(|item| match item {
+                Item::Wake(num) => num.slot(),
+                _ => unreachable!("only wakes are pushed here"),
+            })
+            .collect()
+    }
+
+    /// The loop of five beats, as far as the inbox sees it: ends once `wanted` wakes are in.
+    fn run_loop(inbox: &Inbox, bell: &Bell, wanted: usize) -> Vec<Item> {
+        let mut items = Vec::new();
+        loop {
+            if inbox.is_pending() {
+                inbox.drain(&mut items);
+            }
+            if items.len() >= wanted {
+                return items;
+            }
+            if inbox.prepare_to_park() {
+                bell.wait();
+            }
+            inbox.drain(&mut items);
+        }
+    }
+
+    #[test]
+    fn a_wake_from_another_thread_is_never_slept_through() {
+        loom::model(|| {
+            let bell = Arc::new(Bell::default());
+            let inbox = loom::sync::Arc::new(Inbox::new(bell.clone()));
+            let wakers: Vec<_> = (0..2)
+                .map(|slot| {
+                    let inbox = inbox.clone();
+                    thread::spawn(move || assert!(inbox.push(Item::Wake(num(slot))).is_ok()))
+                })
+                .collect();
+            let mut seen = slots(&run_loop(&inbox, &bell, 2));
+            seen.sort_unstable();
+            assert_eq!(seen, [0, 1]);
+            for waker in wakers {
+                waker.join().expect("the waker ends well");
+            }
+        });
+    }
+
+    #[test]
+    fn wakes_of_one_thread_arrive_in_order() {
+        loom::model(|| {
+            let bell = Arc::new(Bell::default());
+            let inbox = loom::sync::Arc::new(Inbox::new(bell.clone()));
+            let waker = {
+                let inbox = inbox.clone();
+                thread::spawn(move || {
+                    for slot in 0..3 {
+                        assert!(inbox.push(Item::Wake(num(slot))).is_ok());
+                    }
+                })
+            };
+            assert_eq!(slots(&run_loop(&inbox, &bell, 3)), [0, 1, 2]);
+            waker.join().expect("the waker ends well");
+        });
+    }
+
+    #[test]
+    fn what_is_pushed_while_the_loop_closes_is_drained_or_refused() {
+        loom::model(|| {
+            let inbox = loom::sync::Arc::new(Inbox::new(Arc::new(Bell::default())));
+            let waker = {
+                let inbox = inbox.clone();
+                thread::spawn(move || inbox.push(Item::Wake(num(7))).is_ok())
+            };
+            let left = inbox.close().len();
+            let taken = waker.join().expect("the waker ends well");
+            assert_eq!(
+                left,
+                usize::from(taken),
+                "in, or refused: never neither, never both"
+            );
+            assert!(inbox.push(Item::Wake(num(8))).is_err());
+        });
+    }
+}

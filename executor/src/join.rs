@@ -1,0 +1,295 @@
+//! How does a task's outcome reach whoever wants it? Through its handle, once.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::cancelled::{Cancelled, Reason, Source};
+use crate::cell::Joined;
+use crate::panicked::Panic;
+use crate::route::{self, KeptWaker};
+use crate::task_id::TaskId;
+use crate::trace::{self, Event};
+use crate::waker::number;
+
+/// Why a task has no output.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It was cancelled: its body was dropped at an await point.
+    Cancelled(Cancelled),
+    /// It panicked, or its destructor did.
+    Panicked(Panic),
+    /// The outcome was taken before, through this very handle.
+    Taken,
+    /// The loop had ended, or would not wait any longer.
+    LoopClosed,
+    /// A task awaits its own handle: that could never end.
+    Itself,
+}
+
+impl JoinError {
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, JoinError::Cancelled(_))
+    }
+
+    /// Whether it panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self, JoinError::Panicked(_))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Cancelled(cancelled) => fmt::Display::fmt(cancelled, f),
+            JoinError::Panicked(panic) => fmt::Display::fmt(panic, f),
+            JoinError::Taken => f.write_str("the outcome was taken before through this handle"),
+            JoinError::LoopClosed => f.write_str("the task's loop has ended"),
+            JoinError::Itself => f.write_str("a task awaits its own handle, which cannot end"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            JoinError::Cancelled(cancelled) => Some(cancelled),
+            JoinError::Panicked(panic) => Some(panic),
+            JoinError::Taken | JoinError::LoopClosed | JoinError::Itself => None,
+        }
+    }
+}
+
+/// Dropping it *detaches* the task, which goes on; awaiting it gives the task's outcome, once.
+///
+/// A panic that nobody reads is reported once, when the last owner of the outcome goes.
+///
+/// asyncio: the `Task` object, except that the loop owns its tasks: none is ever collected.
+///
+/// # Cancellation
+///
+/// Awaiting it is strict: dropped half way (`&mut handle` in a timeout, say), nothing is lost and
+/// it can be awaited again. The task goes on.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, ThreadPark, spawn};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// let answer = executor.block_on(async { spawn(async { 42 }).named("answer").await });
+/// assert_eq!(answer.expect("it neither panics nor is cancelled"), 42);
+/// ```
+#[must_use = "dropping it detaches the task: say so with `drop(handle)`, or await it"]
+pub struct JoinHandle<T> {
+    /// `None`: the loop was closed and took no task.
+    joined: Option<Joined<T>>,
+    refusal_taken: bool,
+}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(joined: Joined<T>) -> JoinHandle<T> {
+        JoinHandle {
+            joined: Some(joined),
+            refusal_taken: false,
+        }
+    }
+
+    /// The handle of a task that a closed loop has not taken.
+    pub(crate) fn refused() -> JoinHandle<T> {
+        JoinHandle {
+            joined: None,
+            refusal_taken: false,
+        }
+    }
+
+    /// Gives the task a name, for logs and reports.
+    ///
+    /// asyncio: `create_task(…, name=…)`.
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> JoinHandle<T> {
+        if let Some(joined) = &self.joined {
+            let name = name.into();
+            trace::emit(|| Event::Named {
+                task: joined.task().id(),
+                name: name.to_string(),
+            });
+            joined.task().set_name(name);
+        }
+        self
+    }
+
+    /// The number of the task; that of a task which a closed loop did not take is 0.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.joined
+            .as_ref()
+            .map_or(TaskId::new(0), |joined| joined.task().id())
+    }
+
+    /// The name of the task, where it has been given one.
+    #[must_use]
+    pub fn name(&self) -> Option<Cow<'static, str>> {
+        self.joined.as_ref().and_then(|joined| joined.task().name())
+    }
+
+    /// Where the task was spawned.
+    #[must_use]
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.joined.as_ref().map(|joined| joined.task().spawned())
+    }
+
+    /// Whether the outcome is there, or was taken.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.joined
+            .as_ref()
+            .is_none_or(|joined| joined.task().has_ended())
+    }
+
+    /// Asks that the task be stopped. Returns `false` if it has ended already.
+    ///
+    /// Nothing of it runs inside this call. At its next turn its body is dropped at its await
+    /// point, destructors run, and whoever joins it gets [`JoinError::Cancelled`]. A task that
+    /// cancels itself goes on to its next await. The first reason is kept.
+    ///
+    /// asyncio: `Task.cancel(msg)`; but the body cannot catch it and go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_executor::{Executor, ThreadPark, spawn};
+    ///
+    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+    /// executor.block_on(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     assert!(task.cancel("enough"));
+    ///     assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    /// });
+    /// ```
+    pub fn cancel(&self, why: impl Into<Reason>) -> bool {
+        let Some(joined) = &self.joined else {
+            return false;
+        };
+        let task = joined.task();
+        let by = route::running(|core| core.current_task()).flatten();
+        let why = why.into();
+        let reason = why.to_string();
+        let asked = task.ask_cancel(|| Cancelled::new(why, Source::Explicit, by));
+        if asked {
+            trace::emit(|| Event::Cancel {
+                task: task.id(),
+                by: by.map_or(trace::Who::Main, trace::Who::Task),
+                reason,
+            });
+            route::wake(task.num());
+        }
+        asked
+    }
+
+    /// The outcome if it is there: never waits, and wakes nobody.
+    ///
+    /// `None`: the task has not ended.
+    ///
+    /// asyncio: `Task.result()`, which raises where this returns `None`.
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        let Some(joined) = &self.joined else {
+            let taken = std::mem::replace(&mut self.refusal_taken, true);
+            return Some(Err(if taken {
+                JoinError::Taken
+            } else {
+                JoinError::LoopClosed
+            }));
+        };
+        if joined.taken() {
+            Some(Err(JoinError::Taken))
+        } else {
+            joined.take()
+        }
+    }
+
+    /// Waits for the end without taking the outcome: for combinators over handles.
+    ///
+    /// Ready as soon as [`try_join`](JoinHandle::try_join) returns something.
+    pub fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.joined {
+            Some(joined) if !joined.task().has_ended() => {
+                // The one before is dropped here, outside of any borrow.
+                drop(joined.task().set_joiner(KeptWaker::new(cx.waker())));
+                trace::awaits("the end of a task", joined.task().spawned());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Cancels the task when the handle is dropped: what other runtimes do by default.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop(self)
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(outcome) = self.try_join() {
+            return Poll::Ready(outcome);
+        }
+        let own = self.joined.as_ref().map(|joined| joined.task().num());
+        if own.is_some() && own == number(cx.waker()) {
+            return Poll::Ready(Err(JoinError::Itself));
+        }
+        match self.poll_finished(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(JoinError::Taken)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("task", &self.id())
+            .field("finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handle that cancels its task when it is dropped: made by [`JoinHandle::cancel_on_drop`].
+///
+/// # Cancellation
+///
+/// Dropping it half way cancels the task.
+#[derive(Debug)]
+#[must_use = "dropping it cancels the task"]
+pub struct CancelOnDrop<T>(JoinHandle<T>);
+
+impl<T> CancelOnDrop<T> {
+    /// The handle within: for its id, name and state.
+    pub fn handle(&self) -> &JoinHandle<T> {
+        &self.0
+    }
+}
+
+impl<T> Future for CancelOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.cancel("its handle was dropped");
+    }
+}

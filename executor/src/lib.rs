@@ -1,0 +1,74 @@
+//! The executor of lone: tasks, wakers, cleanups, one ready queue, and a [`Park`] to wait with.
+//!
+//! No I/O, no clock, no thread of its own. A task's life is nine stations, a turn of the loop five
+//! beats; the tags stand in the code where the thing happens:
+//!
+//! ```text
+//!  [1] spawn → [2] enqueue → [3] dequeue → [4] poll ─┬→ [7] complete → [8] join → [9] reap
+//!                   ▲                                │
+//!                   └──────── [6] wake ←──────── [5] await   (a leaf returned Pending and kept the waker)
+//!
+//!  one turn:   a drain the inbox (wakes from other threads)
+//!              b run one batch   (the tasks that were ready when the turn began)
+//!              c ask how long we may sleep
+//!              d park            (poll I/O)
+//!              e fire            (timers that are due, I/O that is ready: both only wake tasks)
+//! ```
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `executor` | what does the loop do? |
+//! | `core` | what does a loop own that its tasks may reach? |
+//! | `slots` | who lives behind a number? |
+//! | `num`, `waker`, `route` | what is a waker, and where does a wake go? |
+//! | `cell`, `block` | what is a task in memory, and where? |
+//! | `join`, `cancelled`, `panicked` | how does a task end, and who learns of it? |
+//! | `children`, `pinned` | how does one future poll many? |
+//! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
+//! | `park` | who waits? |
+//! | `budget`, `yield_now` | why can no task keep the loop to itself? |
+//! | `trace`, `report` | what happened, and what must be said unasked? |
+//!
+//! `unsafe` stands in `waker`, `cell`, `block` and `pinned`, and nowhere else.
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("lone needs 64-bit pointers: a waker's data pointer holds a task's 64-bit number");
+
+pub mod budget;
+pub mod children;
+pub mod report;
+pub mod trace;
+
+mod block;
+mod cancelled;
+mod cell;
+mod core;
+mod executor;
+mod inbox;
+mod join;
+mod num;
+mod panicked;
+mod park;
+mod pinned;
+mod registry;
+mod remote;
+mod route;
+mod slots;
+mod task_id;
+mod waker;
+mod yield_now;
+
+pub use cancelled::{Cancelled, Reason, Source};
+pub use core::{current_task, spawn};
+pub use executor::{Executor, RunError, Settings, Statistics, Turn};
+pub use join::{CancelOnDrop, JoinError, JoinHandle};
+pub use num::Num;
+pub use panicked::Panic;
+pub use park::{Park, Release, ThreadPark, Unpark};
+pub use pinned::Pinned;
+pub use registry::{LoopNumber, Outside, outside};
+pub use remote::{Closed, Remote, RemoteJoin};
+pub use route::KeptWaker;
+pub use task_id::TaskId;
+pub use waker::number;
+pub use yield_now::{YieldNow, yield_now};

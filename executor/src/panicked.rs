@@ -1,0 +1,76 @@
+//! What is left of a panic that a task's poll did not survive?
+
+use std::any::Any;
+use std::fmt;
+
+/// The panic of a task, caught and given to whoever joins it.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, JoinError, ThreadPark, spawn};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// let joined = executor.block_on(async { spawn(async { panic!("out of {}", "cheese") }).await });
+/// let Err(JoinError::Panicked(panic)) = joined else { panic!("the task panicked") };
+/// assert_eq!(panic.message(), "out of cheese");
+/// ```
+pub struct Panic(Box<Payload>);
+
+/// Boxed once more, so that a `Result<T, JoinError>` in a task cell stays small.
+type Payload = std::sync::Mutex<Box<dyn Any + Send>>;
+
+impl Panic {
+    #[cold]
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Panic {
+        Panic(Box::new(std::sync::Mutex::new(payload)))
+    }
+
+    /// The message of the panic, where it was a string, as that of `panic!` is.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let payload = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let payload: &(dyn Any + Send) = &**payload;
+        if let Some(message) = payload.downcast_ref::<&'static str>() {
+            (*message).to_string()
+        } else if let Some(message) = payload.downcast_ref::<String>() {
+            message.clone()
+        } else {
+            "a panic whose payload is not a string".to_string()
+        }
+    }
+
+    /// What `panic!` or `panic_any` was given.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Lets the panic go on here, without a second message.
+    ///
+    /// # Panics
+    ///
+    /// Always.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.message())
+    }
+}
+
+impl std::error::Error for Panic {}

@@ -1,0 +1,277 @@
+//! How does another thread put work on a loop? It sends a closure that makes the future over there.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::cancelled::Reason;
+use crate::inbox::{Inbox, Item};
+use crate::join::{JoinError, JoinHandle};
+use crate::panicked::Panic;
+use crate::route;
+
+/// The loop has ended: nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the loop has ended")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// A handle to a loop that may go to other threads, and may outlive the loop.
+///
+/// asyncio: `run_coroutine_threadsafe`, `call_soon_threadsafe`.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, ThreadPark};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// let remote = executor.remote();
+/// let thread = std::thread::spawn(move || {
+///     // The future is made on the loop's thread, so it may hold an `Rc`.
+///     let joined = remote.spawn(|| async { *std::rc::Rc::new(42) }).expect("the loop is alive");
+///     joined.wait().expect("it neither panics nor is cancelled")
+/// });
+/// executor.block_on(async {
+///     while !thread.is_finished() {
+///         lone_executor::yield_now().await;
+///     }
+/// });
+/// assert_eq!(thread.join().expect("it ends well"), 42);
+/// ```
+#[derive(Clone)]
+pub struct Remote {
+    inbox: Arc<Inbox>,
+}
+
+impl Remote {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Remote {
+        Remote { inbox }
+    }
+
+    /// Has `make` called on the loop's thread, and the future that it returns spawned there.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the loop has ended; `make` is then dropped here.
+    #[track_caller]
+    pub fn spawn<C, F>(&self, make: C) -> Result<RemoteJoin<F::Output>, Closed>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let site = Location::caller();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new()),
+            done: Condvar::new(),
+        });
+        let promise = Promise(shared.clone());
+        let call = move || {
+            let made = catch_unwind(AssertUnwindSafe(make));
+            match (made, route::running(std::rc::Rc::clone)) {
+                (Ok(future), Some(core)) => {
+                    let task = core.spawn(future, site);
+                    drop(core.spawn(Watch { task, promise }, site));
+                }
+                (Err(payload), _) => promise.keep(Err(JoinError::Panicked(Panic::new(payload)))),
+                (Ok(_), None) => promise.keep(Err(JoinError::LoopClosed)),
+            }
+        };
+        self.inbox
+            .push(Item::Call(Box::new(call)))
+            .map_err(|_| Closed)?;
+        Ok(RemoteJoin { shared })
+    }
+
+    /// Whether the loop has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inbox.is_closed()
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    done: Condvar,
+}
+
+struct State<T> {
+    outcome: Option<Result<T, JoinError>>,
+    taken: bool,
+    joiner: Option<Waker>,
+    cancel: Option<Reason>,
+    watch: Option<Waker>,
+}
+
+impl<T> State<T> {
+    fn new() -> State<T> {
+        State {
+            outcome: None,
+            taken: false,
+            joiner: None,
+            cancel: None,
+            watch: None,
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    /// A poisoned lock is fine: nothing of ours panics while it is held.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The loop's end of a remote join: kept, or broken when it is dropped.
+struct Promise<T>(Arc<Shared<T>>);
+
+impl<T> Promise<T> {
+    fn keep(&self, outcome: Result<T, JoinError>) {
+        let mut state = self.0.lock();
+        if state.outcome.is_some() || state.taken {
+            return;
+        }
+        state.outcome = Some(outcome);
+        let joiner = state.joiner.take();
+        drop(state);
+        self.0.done.notify_all();
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.keep(Err(JoinError::LoopClosed));
+    }
+}
+
+/// A task beside the remote's own: carries a cancel in, and the outcome out.
+struct Watch<T> {
+    task: JoinHandle<T>,
+    promise: Promise<T>,
+}
+
+impl<T> Future for Watch<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.promise.0.lock();
+        let cancel = state.cancel.take();
+        let before = state.watch.replace(cx.waker().clone());
+        drop(state);
+        drop(before);
+        if let Some(why) = cancel {
+            self.task.cancel(why);
+        }
+        Pin::new(&mut self.task)
+            .poll(cx)
+            .map(|outcome| self.promise.keep(outcome))
+    }
+}
+
+/// The outcome of a remote spawn: a future for any executor, or a blocking wait for a thread.
+///
+/// Dropping it detaches the task.
+///
+/// # Cancellation
+///
+/// Awaiting it is strict: dropped half way, nothing is lost.
+#[must_use = "dropping it detaches the task: say so with `drop(handle)`, or wait for it"]
+pub struct RemoteJoin<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> RemoteJoin<T> {
+    /// Blocks this thread until the outcome is there.
+    ///
+    /// # Errors
+    ///
+    /// As for a [`JoinHandle`].
+    ///
+    /// # Panics
+    ///
+    /// If a loop runs on this thread: it would stand still, for ever if it is the task's own.
+    pub fn wait(self) -> Result<T, JoinError> {
+        assert!(
+            route::running(|_| ()).is_none(),
+            "RemoteJoin::wait would block the loop that runs on this thread: `.await` it instead"
+        );
+        let state = self.shared.lock();
+        let waited = self
+            .shared
+            .done
+            .wait_while(state, |s| s.outcome.is_none() && !s.taken);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.taken = true;
+        state.outcome.take().unwrap_or(Err(JoinError::Taken))
+    }
+
+    /// Asks that the task be stopped, as [`JoinHandle::cancel`] does. `false`: it has ended.
+    pub fn cancel(&self, why: impl Into<Reason>) -> bool {
+        let mut state = self.shared.lock();
+        if state.outcome.is_some() || state.taken {
+            return false;
+        }
+        state.cancel.get_or_insert(why.into());
+        let watch = state.watch.take();
+        drop(state);
+        if let Some(watch) = watch {
+            watch.wake();
+        }
+        true
+    }
+
+    /// Whether the outcome is there, or was taken.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let state = self.shared.lock();
+        state.outcome.is_some() || state.taken
+    }
+}
+
+impl<T> Future for RemoteJoin<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.shared.lock();
+        if state.taken {
+            return Poll::Ready(Err(JoinError::Taken));
+        }
+        if let Some(outcome) = state.outcome.take() {
+            state.taken = true;
+            return Poll::Ready(outcome);
+        }
+        let before = state.joiner.replace(cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for RemoteJoin<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteJoin")
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}

@@ -1,0 +1,29 @@
+//! Where does the loop say what nobody asked for? One sink: the logger, else standard error.
+//!
+//! A student without a logger still sees it. A logger counts as installed when it lets anything
+//! through (`log::max_level()` is not `Off`).
+
+use log::Level;
+
+use crate::panicked::Panic;
+
+/// Says `message` to the logger under `target`, or on standard error where no logger is installed.
+///
+/// Never call it while a borrow of ours is held: a logger is user code.
+pub fn say(level: Level, target: &str, message: &str) {
+    if log::max_level() == log::LevelFilter::Off {
+        eprintln!("{target}: {message}");
+    } else {
+        log::log!(target: target, level, "{message}");
+    }
+}
+
+/// A task has panicked and its outcome is dropped unread: said once, here.
+#[cold]
+pub(crate) fn unread_panic(task: &str, panic: &Panic) {
+    say(
+        Level::Error,
+        "lone::task",
+        &format!("{task}, {panic}; nobody has joined it"),
+    );
+}

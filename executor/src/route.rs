@@ -1,0 +1,220 @@
+//! Where does a wake go? To the loop that runs on this thread, or through a loop's inbox.
+//!
+//! ```text
+//!   wake(num) ──► is num's loop the one that runs on this thread?
+//!                    │ yes                          │ no (another thread, another loop of this
+//!                    ▼                              ▼     thread, or between two turns)
+//!             slots: generation, queued?      registry ──► inbox ──► unpark, if parked
+//!             push on the ready queue
+//! ```
+//!
+//! Invariants:
+//! - **No lock, atomic or allocation on the left path**: a thread-local, a borrow flag, a mark.
+//! - **No user code under a borrow**: a foreign parent's waker is woken after the slots' borrow
+//!   has ended.
+//! - **Never panics**, not even from a destructor at thread exit: a thread-local that is gone or
+//!   borrowed means "not running here", which is always correct, if slower.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::core::Core;
+use crate::inbox::Item;
+use crate::num::Num;
+use crate::registry;
+use crate::trace;
+use crate::waker::number;
+
+thread_local! {
+    /// The loop that is running on this thread, if one is.
+    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with the loop that runs on this thread. `f` must not run user code.
+#[inline]
+pub(crate) fn running<R>(f: impl FnOnce(&Rc<Core>) -> R) -> Option<R> {
+    RUNNING
+        .try_with(|running| {
+            running
+                .try_borrow()
+                .ok()
+                .and_then(|core| core.as_ref().map(f))
+        })
+        .ok()
+        .flatten()
+}
+
+/// Makes `core` the running loop of this thread until the guard is dropped.
+pub(crate) fn enter(core: Rc<Core>) -> Entered {
+    // At thread exit the thread-local may be gone: then wakes take the way through the inbox.
+    let before = RUNNING
+        .try_with(|running| running.replace(Some(core)))
+        .ok()
+        .flatten();
+    Entered { before }
+}
+
+/// Puts back what ran before: loops of one thread nest like calls, panics included.
+pub(crate) struct Entered {
+    before: Option<Rc<Core>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        // The core is taken out first and dropped after the borrow has ended: its destructor is
+        // ours, but what it owns may be anybody's.
+        let core = RUNNING.try_with(|running| running.replace(before));
+        drop(core);
+    }
+}
+
+/// [6] wake: queues the slot of `num`, wherever its loop may be.
+pub(crate) fn wake(num: Num) {
+    let here = running(|core| {
+        if core.index() == num.loop_index() {
+            Some(core.wake(num))
+        } else {
+            None
+        }
+    });
+    match here.flatten() {
+        Some(None) => {}
+        Some(Some(foreign_parent)) => foreign_parent.wake(),
+        None => wake_from_outside(num),
+    }
+}
+
+#[cold]
+fn wake_from_outside(num: Num) {
+    if let Some(inbox) = registry::by_index(num.loop_index()) {
+        // A loop that has ended has nobody to wake: the item is dropped, and holds nothing.
+        let _ = inbox.push(Item::Wake(num));
+    }
+}
+
+/// A waker as a leaf of ours keeps it: a bare number where that is sound, else a real clone.
+///
+/// A leaf keeps whom to wake between two polls. Where the waker is ours and its loop is the one
+/// that runs on this thread, the number alone is enough: no clone, no drop, no atomic. In every
+/// other case the leaf owns a clone. The holder must be `!Send` or live in a loop's own slab.
+pub struct KeptWaker(Kept);
+
+enum Kept {
+    /// The bits of a [`Num`], or zero for nobody: one word beside `Waker`'s niche, 16 bytes in all.
+    Ours(u64),
+    Foreign(Waker),
+}
+
+impl KeptWaker {
+    /// Nobody: waking it does nothing.
+    pub const NOBODY: KeptWaker = KeptWaker(Kept::Ours(0));
+
+    /// Keeps `waker`.
+    #[inline]
+    #[must_use]
+    pub fn new(waker: &Waker) -> KeptWaker {
+        match number(waker) {
+            Some(num) if running(|core| core.index() == num.loop_index()) == Some(true) => {
+                KeptWaker(Kept::Ours(num.bits()))
+            }
+            _ => KeptWaker(Kept::Foreign(waker.clone())),
+        }
+    }
+
+    /// Keeps `waker` instead of what was kept; an equal one is left as it is.
+    ///
+    /// Returns what was kept before if that has to be dropped: drop it after your borrow has
+    /// ended, for the destructor of a foreign waker is user code.
+    #[inline]
+    #[must_use = "drop it after the borrow has ended"]
+    pub fn update(&mut self, waker: &Waker) -> Option<KeptWaker> {
+        if self.will_wake(waker) {
+            return None;
+        }
+        Some(std::mem::replace(self, KeptWaker::new(waker)))
+    }
+
+    /// Whether this wakes the same task as `waker`.
+    #[inline]
+    #[must_use]
+    pub fn will_wake(&self, waker: &Waker) -> bool {
+        match &self.0 {
+            Kept::Ours(bits) => number(waker).is_some_and(|num| num.bits() == *bits),
+            Kept::Foreign(kept) => kept.will_wake(waker),
+        }
+    }
+
+    /// Whether nobody is kept.
+    #[inline]
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        matches!(self.0, Kept::Ours(0))
+    }
+
+    /// Takes what is kept and leaves nobody.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self) -> KeptWaker {
+        std::mem::replace(self, KeptWaker::NOBODY)
+    }
+
+    /// [6] wake: call it when no borrow is held.
+    #[inline]
+    pub fn wake(self) {
+        match self.0 {
+            Kept::Ours(bits) => {
+                if let Some(num) = Num::from_bits(bits) {
+                    wake(num);
+                }
+            }
+            Kept::Foreign(waker) => waker.wake(),
+        }
+    }
+
+    /// The task that it wakes, as traces name it; `None` for somebody else's waker or nobody.
+    #[must_use]
+    pub fn who(&self) -> Option<trace::Who> {
+        match &self.0 {
+            Kept::Ours(bits) => Num::from_bits(*bits).and_then(trace::who),
+            Kept::Foreign(waker) => number(waker).and_then(trace::who),
+        }
+    }
+}
+
+impl Default for KeptWaker {
+    fn default() -> Self {
+        KeptWaker::NOBODY
+    }
+}
+
+impl std::fmt::Debug for KeptWaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Kept::Ours(bits) => match Num::from_bits(*bits) {
+                Some(num) => write!(f, "KeptWaker({num:?})"),
+                None => f.write_str("KeptWaker(nobody)"),
+            },
+            Kept::Foreign(_) => f.write_str("KeptWaker(foreign)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_waker_is_two_words() {
+        assert_eq!(size_of::<KeptWaker>(), 16);
+    }
+
+    #[test]
+    fn a_waker_kept_outside_its_loop_is_a_clone() {
+        let ours = crate::waker::waker(Num::new(3, 1, 1));
+        assert!(matches!(KeptWaker::new(&ours).0, Kept::Foreign(_)));
+        assert!(KeptWaker::new(&ours).will_wake(&ours));
+        assert!(!KeptWaker::NOBODY.will_wake(&ours));
+    }
+}

@@ -1,0 +1,64 @@
+//! The twin without feature `trace`: nothing is recorded, and nothing is left of the calls.
+
+use std::panic::Location;
+
+use super::{Cause, Event, Who};
+use crate::num::Num;
+
+/// Emits what `event` returns: not without feature `trace`.
+#[inline(always)]
+pub fn emit(_event: impl FnOnce() -> Event) {}
+
+/// Says what the future being polled waits for: to nobody without feature `trace`.
+#[inline(always)]
+pub fn awaits(_on: &'static str, _site: &'static Location<'static>) {}
+
+/// Who lives behind a number: not known without feature `trace`.
+#[inline(always)]
+#[must_use]
+pub fn who(_num: Num) -> Option<Who> {
+    None
+}
+
+/// Gives the wakes made while the guard lives their cause: not without feature `trace`.
+#[inline(always)]
+#[must_use = "the cause holds while the guard lives"]
+pub fn because(_cause: Cause) -> CauseGuard {
+    CauseGuard(())
+}
+
+/// While it lives, wakes have the cause that it was made with.
+#[derive(Debug)]
+pub struct CauseGuard(());
+
+#[inline(always)]
+pub(crate) fn begin_poll(_num: Num) {}
+
+#[inline(always)]
+pub(crate) fn end_poll(_num: Num) {}
+
+/// The name of a wait list's owner in traces: no size without feature `trace`.
+#[derive(Clone, Copy, Default)]
+pub struct Object(());
+
+impl Object {
+    /// A new object of this kind.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(_kind: &'static str) -> Object {
+        Object(())
+    }
+
+    /// Its name in traces.
+    #[inline(always)]
+    #[must_use]
+    pub fn name(self) -> String {
+        String::new()
+    }
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Object")
+    }
+}

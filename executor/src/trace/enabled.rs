@@ -1,0 +1,129 @@
+//! The twin with feature `trace`: events become lines of the story in the log.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::story;
+use super::{Await, Cause, Event, Who};
+use crate::num::Num;
+use crate::route;
+
+thread_local! {
+    /// What the future being polled has said it waits for.
+    static AWAITS: RefCell<Vec<Await>> = const { RefCell::new(Vec::new()) };
+    /// Because of what wakes are made now, where it is not whoever is being polled.
+    static CAUSE: Cell<Option<Cause>> = const { Cell::new(None) };
+    /// A sink may run code of ours: what that does is not told, or it would never end.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Emits what `event` returns, with the line of the runtime that says so.
+#[track_caller]
+pub fn emit(event: impl FnOnce() -> Event) {
+    if !log::log_enabled!(target: "lone::executor", log::Level::Trace)
+        && !log::log_enabled!(target: "lone::reactor", log::Level::Trace)
+    {
+        return;
+    }
+    if TELLING.try_with(|telling| telling.replace(true)) != Ok(false) {
+        return;
+    }
+    let event = event();
+    log::log!(target: event.target(), log::Level::Trace, "{}", story::line(&event));
+    let _ = TELLING.try_with(|telling| telling.set(false));
+}
+
+/// Says what the future being polled waits for; a leaf calls it when it returns Pending.
+pub fn awaits(on: &'static str, site: &'static Location<'static>) {
+    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().push(Await { on, site }));
+}
+
+/// Who lives behind a number of the loop that runs here.
+#[must_use]
+pub fn who(num: Num) -> Option<Who> {
+    route::running(|core| {
+        if core.index() == num.loop_index() {
+            Some(core.who(num))
+        } else {
+            None
+        }
+    })
+    .flatten()
+}
+
+/// Gives the wakes made while the guard lives their cause.
+#[must_use = "the cause holds while the guard lives"]
+pub fn because(cause: Cause) -> CauseGuard {
+    CauseGuard {
+        before: CAUSE.with(|cell| cell.replace(Some(cause))),
+    }
+}
+
+/// While it lives, wakes have the cause that it was made with.
+#[derive(Debug)]
+pub struct CauseGuard {
+    before: Option<Cause>,
+}
+
+impl Drop for CauseGuard {
+    fn drop(&mut self) {
+        let _ = CAUSE.try_with(|cell| cell.set(self.before));
+    }
+}
+
+/// Because of what a wake is made now.
+pub(crate) fn cause(current: Who) -> Cause {
+    CAUSE
+        .try_with(Cell::get)
+        .ok()
+        .flatten()
+        .unwrap_or(Cause::Who(current))
+}
+
+pub(crate) fn begin_poll(num: Num) {
+    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().clear());
+    emit(|| Event::Poll {
+        who: who(num).unwrap_or(Who::Unknown),
+    });
+}
+
+pub(crate) fn end_poll(num: Num) {
+    let awaits = AWAITS.try_with(|awaits| std::mem::take(&mut *awaits.borrow_mut()));
+    let awaits = awaits.unwrap_or_default();
+    emit(|| Event::Pending {
+        who: who(num).unwrap_or(Who::Unknown),
+        awaits,
+    });
+}
+
+/// The name of a wait list's owner in traces: its kind and a number.
+#[derive(Clone, Copy)]
+pub struct Object {
+    kind: &'static str,
+    number: u32,
+}
+
+impl Object {
+    /// A new object of this kind.
+    #[must_use]
+    pub fn new(kind: &'static str) -> Object {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        Object {
+            kind,
+            number: MADE.fetch_add(1, Ordering::Relaxed) + 1,
+        }
+    }
+
+    /// Its name in traces: "semaphore#3".
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{}#{}", self.kind, self.number)
+    }
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name())
+    }
+}

@@ -1,0 +1,174 @@
+//! How does an event read as a sentence? `[tag] who did what, where`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::{Await, Cause, Event, Who};
+use crate::task_id::TaskId;
+
+thread_local! {
+    /// The names of this thread's tasks: an event carries the number only.
+    static NAMES: RefCell<HashMap<TaskId, String>> = RefCell::new(HashMap::new());
+}
+
+/// The line that tells `event`.
+pub(super) fn line(event: &Event) -> String {
+    let mut line = match event.tag() {
+        '─' => String::new(),
+        tag => format!("[{tag}] "),
+    };
+    let written = write_event(&mut line, event);
+    debug_assert!(written.is_ok(), "writing to a string does not fail");
+    line
+}
+
+fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
+    match event {
+        Event::Spawn {
+            task,
+            by,
+            site,
+            size,
+        } => {
+            // A number begins anew with every loop of the thread: an old name is not this task's.
+            NAMES.with(|names| names.borrow_mut().remove(task));
+            write!(to, "{} spawns {task} at {site}, {size} bytes", name(*by))
+        }
+        Event::Named { task, name } => {
+            NAMES.with(|names| names.borrow_mut().insert(*task, name.clone()));
+            write!(to, "{task} is named `{name}`")
+        }
+        Event::Children { count, by } => write!(to, "{} has {count} children now", name(*by)),
+        Event::Enqueue { who } => write!(to, "{} goes to the back of the ready queue", name(*who)),
+        Event::Dequeue { who } => write!(to, "{} leaves the ready queue", name(*who)),
+        Event::Poll { who } => write!(to, "{} is polled", name(*who)),
+        Event::Pending { who, awaits } => write_awaits(to, *who, awaits),
+        Event::Wake {
+            who,
+            by,
+            again: false,
+        } => {
+            write!(to, "{} wakes {}", name_cause(*by), name(*who))
+        }
+        Event::Wake {
+            who,
+            by,
+            again: true,
+        } => {
+            write!(
+                to,
+                "{} wakes {} again: it is queued already",
+                name_cause(*by),
+                name(*who)
+            )
+        }
+        Event::Complete { who } => write!(to, "{} has completed", name(*who)),
+        Event::Panicked { who } => write!(to, "{} has panicked", name(*who)),
+        Event::Cancel { task, by, reason } => {
+            write!(
+                to,
+                "{} asks to cancel {}: {reason}",
+                name(*by),
+                name(Who::Task(*task))
+            )
+        }
+        Event::Stopped { task, reason } => {
+            write!(
+                to,
+                "{} is dropped at its await point, {reason}",
+                name(Who::Task(*task))
+            )
+        }
+        Event::Join { task } => {
+            write!(to, "{}: whoever joins it is told", name(Who::Task(*task)))
+        }
+        Event::Reap { task } => {
+            let text = format!("{}: its slot is free again", name(Who::Task(*task)));
+            NAMES.with(|names| names.borrow_mut().remove(task));
+            to.write_str(&text)
+        }
+        Event::Turn { number } => write!(to, "─── turn {number} ───"),
+        Event::Drain { items } => write!(to, "the inbox had {items} items"),
+        Event::Batch { ready } => write!(to, "a batch of {ready}"),
+        Event::Ask { limit } => write!(to, "nobody is ready: sleep {}", limit_of(*limit)),
+        Event::Park {
+            limit,
+            timer: Some(timer),
+        } => {
+            write!(to, "parks {}, because of timer {timer}", limit_of(*limit))
+        }
+        Event::Park { limit, timer: None } => write!(to, "parks {}", limit_of(*limit)),
+        Event::Unpark { waited } => write!(to, "awake again after {waited:?}"),
+        Event::Fire { timer } => write!(to, "timer {timer} is due"),
+        Event::Arm {
+            timer,
+            wait,
+            level,
+            slot,
+        } => {
+            write!(
+                to,
+                "timer {timer} is armed for {wait:?} from now (level {level}, slot {slot})"
+            )
+        }
+        Event::Disarm { timer } => write!(to, "timer {timer} is disarmed"),
+        Event::Interest { source, what } => write!(to, "source {source} is registered: {what}"),
+        Event::Readiness {
+            source,
+            readable,
+            writable,
+        } => {
+            let what = match (readable, writable) {
+                (true, true) => "readable and writable",
+                (true, false) => "readable",
+                (false, true) => "writable",
+                (false, false) => "in error",
+            };
+            write!(to, "source {source} has become {what}")
+        }
+        Event::Deregister { source } => write!(to, "source {source} has gone"),
+        Event::Wait { object, who, place } => {
+            write!(to, "{} waits at {object}, at place {place}", name(*who))
+        }
+        Event::Grant { object, who } => write!(to, "{object} hands to {}", name(*who)),
+        Event::Leave { object, who } => write!(to, "{} leaves {object} without", name(*who)),
+    }
+}
+
+fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result {
+    write!(to, "{} now awaits ", name(who))?;
+    if awaits.is_empty() {
+        return to.write_str("a future that is not lone's");
+    }
+    for (n, Await { on, site }) in awaits.iter().enumerate() {
+        let and = if n == 0 { "" } else { ", and " };
+        write!(to, "{and}{on} at {site}")?;
+    }
+    Ok(())
+}
+
+fn name(who: Who) -> String {
+    let Who::Task(id) = who else {
+        return who.to_string();
+    };
+    NAMES.with(|names| match names.borrow().get(&id) {
+        Some(name) => format!("{id} `{name}`"),
+        None => id.to_string(),
+    })
+}
+
+fn name_cause(cause: Cause) -> String {
+    match cause {
+        Cause::Who(who) => name(who),
+        other => other.to_string(),
+    }
+}
+
+fn limit_of(limit: Option<Duration>) -> String {
+    match limit {
+        None => "without limit".to_string(),
+        Some(limit) => format!("for {limit:?} at most"),
+    }
+}

@@ -1,0 +1,72 @@
+//! How does a task let the others go first? By waking itself and returning Pending once.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::trace;
+
+/// Lets every task that is ready go first: this one goes to the back of the ready queue.
+///
+/// asyncio: `sleep(0)`.
+///
+/// # Cancellation
+///
+/// Strict: dropped half way, nothing has happened.
+///
+/// # Fairness
+///
+/// Everything that was queued before it runs first; two tasks that yield in a loop alternate.
+///
+/// # Cost
+///
+/// One turn in the queue: about 10 ns.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// let order = Rc::new(RefCell::new(Vec::new()));
+/// executor.block_on(async {
+///     let theirs = order.clone();
+///     let other = spawn(async move { theirs.borrow_mut().push("other") });
+///     yield_now().await;
+///     order.borrow_mut().push("main");
+///     other.await.expect("it neither panics nor is cancelled");
+/// });
+/// assert_eq!(*order.borrow(), ["other", "main"]);
+/// ```
+#[track_caller]
+pub fn yield_now() -> YieldNow {
+    YieldNow {
+        yielded: false,
+        site: Location::caller(),
+    }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct YieldNow {
+    yielded: bool,
+    site: &'static Location<'static>,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        trace::awaits("its turn (yield_now)", self.site);
+        Poll::Pending
+    }
+}

@@ -1,0 +1,2 @@
+//! lone
+pub use lone_executor::*;

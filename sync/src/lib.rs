@@ -1,0 +1,2 @@
+//! What tasks use among themselves.
+#![forbid(unsafe_code)]
