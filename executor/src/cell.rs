@@ -86,6 +86,8 @@ struct VTable {
     stop: unsafe fn(NonNull<Header>, JoinError, &dyn Fn()),
     /// State Taken, but the output is still there: moves it to the second pointer.
     take: unsafe fn(NonNull<Header>, NonNull<()>),
+    /// Any state. Where the output is while it is there; nothing is read or written.
+    place: unsafe fn(NonNull<Header>) -> NonNull<()>,
     /// No owner is left: drops what the state says is there, and gives the block back.
     free: unsafe fn(NonNull<Header>),
     size: usize,
@@ -153,6 +155,7 @@ impl<F: Future> TaskCell<F> {
         poll: Self::poll,
         stop: Self::stop,
         take: Self::take,
+        place: Self::place,
         free: Self::free,
         size: size_of::<F>(),
     };
@@ -225,6 +228,11 @@ impl<F: Future> TaskCell<F> {
         // SAFETY: the caller set Taken on Done: the output is there and is moved out once; `to` is
         // room for it by *Typed once*.
         unsafe { ptr::copy_nonoverlapping(Self::output(cell), to.cast().as_ptr(), 1) };
+    }
+
+    unsafe fn place(cell: NonNull<Header>) -> NonNull<()> {
+        // SAFETY: a field inside of a live block is not at address zero.
+        unsafe { NonNull::new_unchecked(Self::output(cell).cast()) }
     }
 
     unsafe fn free(cell: NonNull<Header>) {
@@ -411,7 +419,9 @@ impl Drop for Task {
 
 impl<T> Joined<T> {
     /// The outcome, once; `None` while the task has not ended, and after the outcome was taken.
-    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
+    ///
+    /// Exclusive, so that nothing is left of what [`Joined::peek`] has lent.
+    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let header = self.task.header();
         if header.state.get() != State::Done {
             return None;
@@ -423,6 +433,19 @@ impl<T> Joined<T> {
         unsafe { (header.vtable.take)(self.task.0, to) };
         // SAFETY: `take` has moved the output here.
         Some(unsafe { output.assume_init() })
+    }
+
+    /// The outcome where it lies; `None` while the task has not ended, and after it was taken.
+    pub(crate) fn peek(&self) -> Option<&Result<T, JoinError>> {
+        if self.task.header().state.get() != State::Done {
+            return None;
+        }
+        // SAFETY: *Counted*: the block is live; *Typed once*: it is of the vtable's type.
+        let output = unsafe { (self.task.header().vtable.place)(self.task.0) };
+        // SAFETY: Done: the output is there, a `Result<T, _>` by *Typed once*, and has no holder.
+        // It moves in `take`, which is exclusive (a task has one `Joined`), and is dropped with
+        // the last owner, one of which is `self`: it stays as long as `self` is borrowed.
+        Some(unsafe { output.cast().as_ref() })
     }
 
     /// Whether the outcome was taken.

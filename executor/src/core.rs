@@ -18,6 +18,7 @@ use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
 use crate::registry::LoopNumber;
+use crate::remote::Remote;
 use crate::slots::{Next, Slots, Woken};
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
@@ -358,6 +359,41 @@ where
         );
     };
     core.spawn(future, site)
+}
+
+/// Whether a loop is running on this thread.
+///
+/// asyncio: whether `get_running_loop` would return one.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, ThreadPark, is_running};
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// assert!(!is_running());
+/// assert!(executor.block_on(async { is_running() }));
+/// ```
+#[must_use]
+pub fn is_running() -> bool {
+    route::running(|_| ()).is_some()
+}
+
+/// A handle to the loop that runs on this thread, which may go to other threads.
+///
+/// # Panics
+///
+/// If no loop is running on this thread.
+#[must_use]
+#[track_caller]
+pub fn remote() -> Remote {
+    let Some(inbox) = route::running(|core| core.inbox.clone()) else {
+        panic!(
+            "remote() was called where no loop is running on this thread: call it inside \
+             lone::run(async {{ … }}), or take Runtime::remote"
+        );
+    };
+    Remote::new(inbox)
 }
 
 /// The number of the task that is running; `None` in main and outside a loop.

@@ -245,8 +245,9 @@ impl<P: Park> Executor<P> {
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
         let here = self.enter();
         let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait);
+        let rested = self.park.rest();
         self.leave(here);
-        turned?;
+        turned.and(rested)?;
         let slots = self.core.slots.borrow();
         Ok(Turn {
             ready: slots.ready(),

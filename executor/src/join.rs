@@ -201,7 +201,7 @@ impl<T> JoinHandle<T> {
     ///
     /// asyncio: `Task.result()`, which raises where this returns `None`.
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        let Some(joined) = &self.joined else {
+        let Some(joined) = &mut self.joined else {
             let taken = std::mem::replace(&mut self.refusal_taken, true);
             return Some(Err(if taken {
                 JoinError::Taken
@@ -213,6 +213,36 @@ impl<T> JoinHandle<T> {
             Some(Err(JoinError::Taken))
         } else {
             joined.take()
+        }
+    }
+
+    /// The outcome where it lies, without taking it: never waits, and wakes nobody.
+    ///
+    /// `None`: the task has not ended, or its outcome was taken.
+    ///
+    /// asyncio: `Task.exception()`, which raises where this returns `None`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
+    ///
+    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+    /// executor.block_on(async {
+    ///     let mut task = spawn(async { 42 });
+    ///     assert!(task.peek().is_none(), "it has not run yet");
+    ///     yield_now().await;
+    ///     assert!(matches!(task.peek(), Some(Ok(42))));
+    ///     assert!(matches!(task.try_join(), Some(Ok(42))), "it was still there to be taken");
+    ///     assert!(task.peek().is_none());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn peek(&self) -> Option<Result<&T, &JoinError>> {
+        static LOOP_CLOSED: JoinError = JoinError::LoopClosed;
+        match &self.joined {
+            Some(joined) => joined.peek().map(Result::as_ref),
+            None => (!self.refusal_taken).then_some(Err(&LOOP_CLOSED)),
         }
     }
 

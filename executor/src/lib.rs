@@ -59,7 +59,7 @@ mod waker;
 mod yield_now;
 
 pub use cancelled::{Cancelled, Reason, Source};
-pub use core::{current_task, spawn};
+pub use core::{current_task, is_running, remote, spawn};
 pub use executor::{Executor, RunError, Settings, Statistics, Turn};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;

@@ -21,6 +21,14 @@ pub trait Park {
     /// What the system says about waiting; the loop gives it to its caller.
     fn park(&mut self, limit: Option<Duration>) -> io::Result<()>;
 
+    /// The loop will not run for a while: whoever waits for this park's descriptor in its place
+    /// has to learn of the next deadline.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about it.
+    fn rest(&mut self) -> io::Result<()>;
+
     /// What ends a `park` from any thread.
     fn unparker(&self) -> Arc<dyn Unpark>;
 
@@ -101,6 +109,11 @@ impl Park for ThreadPark {
         }
         .unwrap_or_else(PoisonError::into_inner);
         *rung = false;
+        Ok(())
+    }
+
+    /// It knows no deadline, and has no descriptor.
+    fn rest(&mut self) -> io::Result<()> {
         Ok(())
     }
 

@@ -90,6 +90,23 @@ pub(crate) struct TimerId {
     seq: u64,
 }
 
+impl TimerId {
+    /// What never comes round: the timer's number in traces.
+    pub(crate) fn seq(self) -> u64 {
+        self.seq
+    }
+
+    /// Key and number, for a message to the loop.
+    pub(crate) fn parts(self) -> (u32, u64) {
+        (self.key, self.seq)
+    }
+
+    /// The id with these parts; one that no wheel has given out names nothing.
+    pub(crate) fn from_parts(key: u32, seq: u64) -> TimerId {
+        TimerId { key, seq }
+    }
+}
+
 /// Timers with deadlines in nanoseconds, each carrying a `T`.
 pub(crate) struct Wheel<T> {
     /// The time that the wheel has reached. All deadlines in it are at this moment or later.

@@ -1,2 +1,25 @@
 //! What tasks use among themselves.
 #![forbid(unsafe_code)]
+
+mod cancel_all;
+mod gather;
+mod join;
+mod race;
+mod try_gather;
+mod wait;
+
+pub use cancel_all::{CancelAll, cancel_all};
+pub use gather::{Gather, gather};
+pub use race::{Race, race};
+pub use try_gather::{TryGather, try_gather};
+pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
+
+/// For the expansion of [`join!`] only.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::join::{Join, JoinArm, JoinArms, join, join_arm};
+}
+
+mod timeout;
+
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

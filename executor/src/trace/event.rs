@@ -129,13 +129,10 @@ pub enum Event {
     Batch { ready: usize },
     /// c: nobody is ready; how long the loop may sleep.
     Ask { limit: Option<Duration> },
-    /// d: the loop waits, at most so long, because of that timer.
-    Park {
-        limit: Option<Duration>,
-        timer: Option<u64>,
-    },
+    /// d: the loop waits for events; the poll itself at most so long, for a timer ends it too.
+    Park { limit: Option<Duration> },
     /// e: the wait is over.
-    Unpark { waited: Duration },
+    Unpark,
     /// e: a deadline has passed.
     Fire { timer: u64 },
     /// A timer was put into the wheel.
@@ -191,7 +188,7 @@ impl Event {
             Event::Batch { .. } => 'b',
             Event::Ask { .. } => 'c',
             Event::Park { .. } => 'd',
-            Event::Unpark { .. } | Event::Fire { .. } | Event::Readiness { .. } => 'e',
+            Event::Unpark | Event::Fire { .. } | Event::Readiness { .. } => 'e',
             Event::Arm { .. }
             | Event::Disarm { .. }
             | Event::Interest { .. }
@@ -208,7 +205,7 @@ impl Event {
             | Event::Readiness { .. }
             | Event::Deregister { .. }
             | Event::Park { .. }
-            | Event::Unpark { .. } => "lone::reactor",
+            | Event::Unpark => "lone::reactor",
             Event::Wait { .. } | Event::Grant { .. } | Event::Leave { .. } => "lone::sync",
             _ => "lone::executor",
         }

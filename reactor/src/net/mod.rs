@@ -1,0 +1,13 @@
+//! TCP, as futures.
+//!
+//! A handle is plain data and `Send + Sync`; its state lives in its loop. It is used on the thread
+//! of that loop, and may be dropped on any. Used on another thread, or inside another loop, an
+//! operation returns an error that says so.
+
+mod backoff;
+mod registered;
+mod tcp_listener;
+mod tcp_stream;
+
+pub use tcp_listener::{Accept, TcpListener};
+pub use tcp_stream::{Connect, Read, ReadExact, TcpStream, Write, WriteAll};

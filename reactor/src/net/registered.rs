@@ -1,0 +1,214 @@
+//! What do all sockets share? A descriptor, registered with a loop for as long as it lives.
+//!
+//! Invariant: **deregister, release, close, in this order**, on any thread: were the descriptor
+//! closed first while a duplicate of it lives, its registration could never be taken back; were its
+//! slot freed first, its number could name another socket.
+
+use std::fmt;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::{KeptWaker, LoopNumber, Release, budget, outside, trace};
+use mio::Interest;
+use mio::event::Source;
+
+use crate::local::{self, Local};
+use crate::reactor::{Bell, SOURCE_BIT};
+use crate::sources::{Direction, Ends, SourceId};
+
+/// A descriptor and its place in a loop.
+pub(crate) struct Registered<S: Source> {
+    /// `None` once it was taken out.
+    io: Option<S>,
+    number: LoopNumber,
+    id: SourceId,
+}
+
+impl<S: Source> Registered<S> {
+    /// Registers `io` with the loop that runs on this thread, for both directions.
+    ///
+    /// `ready`: operations shall be tried before they are waited for.
+    pub(crate) fn new(
+        mut io: S,
+        what: &'static str,
+        ready: bool,
+        ends: impl FnOnce(&S) -> Ends,
+    ) -> io::Result<Registered<S>> {
+        let registered = local::with(|local| {
+            let id = local.sources.borrow_mut().insert(ready, || ends(&io));
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            match local.registry.register(&mut io, id.token(), interest) {
+                Ok(()) => Ok((local.number(), id)),
+                Err(error) => {
+                    drop(local.sources.borrow_mut().remove(id));
+                    Err(error)
+                }
+            }
+        });
+        let (number, id) = registered.unwrap_or_else(|| Err(no_loop(what)))?;
+        trace::emit(|| trace::Event::Interest {
+            source: id.generation,
+            what,
+        });
+        Ok(Registered {
+            io: Some(io),
+            number,
+            id,
+        })
+    }
+
+    pub(crate) fn io(&self) -> &S {
+        self.io
+            .as_ref()
+            .expect("it is taken out only where the handle ends")
+    }
+
+    /// Deregisters, and gives the descriptor back.
+    pub(crate) fn into_io(mut self) -> io::Result<S> {
+        let mut io = self
+            .io
+            .take()
+            .expect("it is taken out only where the handle ends");
+        self.release(&mut io);
+        Ok(io)
+    }
+
+    /// Tries `operation` while the descriptor is ready for it, and waits where it would block.
+    ///
+    /// What is awaited is said by the caller, who knows the line.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut operation: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        ready!(budget::take(cx));
+        loop {
+            match self.here(|local| local.sources.borrow_mut().is_ready(self.id, direction)) {
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(false) => {
+                    budget::give_back();
+                    return self.wait(direction, cx).map(Err);
+                }
+                Ok(true) => {}
+            }
+            match operation(self.io()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.here(|local| local.sources.borrow_mut().clear(self.id, direction))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+
+    /// Keeps the task until the next edge.
+    fn wait(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let waits = self.here(|local| {
+            local
+                .sources
+                .borrow_mut()
+                .waits(self.id, direction, cx.waker())
+        });
+        match waits {
+            Err(error) => return Poll::Ready(error),
+            Ok(true) => return Poll::Pending,
+            Ok(false) => {}
+        }
+        // The clone of a foreign waker is made outside of the borrow.
+        let waiter = KeptWaker::new(cx.waker());
+        match self.here(|local| local.sources.borrow_mut().wait(self.id, direction, waiter)) {
+            Err(error) => Poll::Ready(error),
+            Ok(()) => Poll::Pending,
+        }
+    }
+
+    /// A stream has moved less than it was offered: the next try would block.
+    #[inline]
+    pub(crate) fn was_short(&self, direction: Direction) {
+        // Only ever after an operation that found the loop.
+        let _ = self.here(|local| {
+            local
+                .sources
+                .borrow_mut()
+                .clear_after_short(self.id, direction);
+        });
+    }
+
+    /// Tells a virtual clock what this source has become.
+    pub(crate) fn set_ends(&self, ends: impl FnOnce() -> Ends) {
+        let _ = self.here(|local| local.sources.borrow_mut().set_ends(self.id, ends));
+    }
+
+    #[inline]
+    fn here<R>(&self, f: impl FnOnce(&Local) -> R) -> io::Result<R> {
+        local::with_number(self.number, |local| f(local)).ok_or_else(wrong_loop)
+    }
+
+    /// Deregister, then release the slot: on the loop itself if it runs here, else from outside.
+    fn release(&self, io: &mut S) {
+        let here = local::with_number(self.number, |local| {
+            if local.is_own_process() {
+                // A descriptor that the system does not know any more needs no deregistering.
+                let _ = local.registry.deregister(io);
+            }
+            local.sources.borrow_mut().remove(self.id)
+        });
+        match here {
+            Some(source) => {
+                drop(source);
+                trace::emit(|| trace::Event::Deregister {
+                    source: self.id.generation,
+                });
+            }
+            None => self.release_elsewhere(io),
+        }
+    }
+
+    #[cold]
+    fn release_elsewhere(&self, io: &mut S) {
+        let Some(outside) = outside(self.number) else {
+            return;
+        };
+        let unparker: &dyn std::any::Any = &**outside.unparker();
+        if let Some(bell) = unparker.downcast_ref::<Bell>()
+            && bell.is_own_process()
+        {
+            let _ = bell.registry.deregister(io);
+        }
+        outside.release(Release {
+            key: u64::from(self.id.key) | SOURCE_BIT,
+            generation: self.id.generation,
+        });
+    }
+}
+
+impl<S: Source> Drop for Registered<S> {
+    fn drop(&mut self) {
+        if let Some(mut io) = self.io.take() {
+            self.release(&mut io);
+            // close: `io` is dropped here, last.
+        }
+    }
+}
+
+impl<S: Source + fmt::Debug> fmt::Debug for Registered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.io, f)
+    }
+}
+
+fn no_loop(what: &str) -> io::Error {
+    io::Error::other(format!(
+        "a {what} needs a loop: make it inside lone::run(async {{ … }})"
+    ))
+}
+
+#[cold]
+fn wrong_loop() -> io::Error {
+    io::Error::other(
+        "this socket belongs to another loop: use it on the thread of the loop that made it, while \
+         that loop runs; to hand it over, use into_std() there and from_std() here",
+    )
+}

@@ -1,0 +1,200 @@
+//! How does a server get its connections?
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::trace;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::net::TcpStream;
+use crate::net::backoff::Backoff;
+use crate::net::registered::Registered;
+use crate::sources::{Direction, Ends};
+
+/// How many connections may wait to be accepted; the system has a limit of its own beside it.
+const BACKLOG: i32 = 4096;
+
+/// A TCP socket that listens.
+///
+/// asyncio: what `start_server` makes, without the handler: accept in a loop, and spawn.
+///
+/// # Examples
+///
+/// ```
+/// use lone_executor::{Executor, spawn};
+/// use lone_reactor::{Reactor, net::{TcpListener, TcpStream}};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut executor = Executor::new(Reactor::new()?)?;
+/// executor.block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0".parse().expect("an address"))?;
+///     let address = listener.local_addr()?;
+///     let client = spawn(async move { TcpStream::connect(address).await?.write_all(b"hi").await });
+///     let (stream, _peer) = listener.accept().await?;
+///     let mut bytes = [0; 2];
+///     stream.read_exact(&mut bytes).await?;
+///     assert_eq!(&bytes, b"hi");
+///     client.await.expect("it neither panics nor is cancelled")
+/// })
+/// # }
+/// ```
+pub struct TcpListener {
+    inner: Registered<mio::net::TcpListener>,
+}
+
+const _: fn() = || {
+    fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<TcpListener>();
+};
+
+impl TcpListener {
+    /// Listens at `address`; port 0 lets the system choose. The address may be used again at once
+    /// after the server has ended (`SO_REUSEADDR`, except on Windows, where it means another thing).
+    ///
+    /// # Errors
+    ///
+    /// What the system says, with the address; or that no loop runs on this thread.
+    pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        let bound = || {
+            let socket = Socket::new(
+                Domain::for_address(address),
+                Type::STREAM,
+                Some(Protocol::TCP),
+            )?;
+            #[cfg(not(windows))]
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            TcpListener::from_std(socket.into())
+        };
+        bound().map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
+        })
+    }
+
+    /// Takes over a listener of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; or that no loop runs on this thread.
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        let io = mio::net::TcpListener::from_std(listener);
+        Ok(TcpListener {
+            inner: Registered::new(io, "TCP listener", true, |_| Ends::Idle)?,
+        })
+    }
+
+    /// Waits for the next connection.
+    ///
+    /// When descriptors or memory run out (`EMFILE` and its like) it says so in the log, once a
+    /// second at most, waits for 5 ms, then twice as long each time up to a second, and goes on:
+    /// the connections wait in the backlog meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about anything else; a connection that was reset before it was
+    /// accepted is passed over.
+    ///
+    /// # Cancellation
+    ///
+    /// Strict: dropped half way, no connection is lost.
+    ///
+    /// # Fairness
+    ///
+    /// Several tasks may wait; whoever is polled first gets the connection.
+    #[track_caller]
+    pub fn accept(&self) -> Accept<'_> {
+        Accept {
+            listener: self,
+            backoff: Backoff::default(),
+            site: Location::caller(),
+        }
+    }
+
+    /// As [`TcpListener::accept`], without the waiting when descriptors run out.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, `EMFILE` included.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        loop {
+            let accepted = ready!(self.inner.poll_io(Direction::Read, cx, |io| io.accept()));
+            return Poll::Ready(match accepted {
+                Ok((io, peer)) => TcpStream::accepted(io, peer).map(|stream| (stream, peer)),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(error) => Err(error),
+            });
+        }
+    }
+
+    /// The address at which it listens.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.io().local_addr()
+    }
+
+    /// Gives the listener back to the standard library, non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
+        Ok(self.inner.into_io()?.into())
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for TcpListener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.io().as_fd()
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("local", &self.local_addr().ok())
+            .finish()
+    }
+}
+
+/// The future of [`TcpListener::accept`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Accept<'a> {
+    listener: &'a TcpListener,
+    backoff: Backoff,
+    site: &'static Location<'static>,
+}
+
+impl Future for Accept<'_> {
+    type Output = io::Result<(TcpStream, SocketAddr)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            if self.backoff.poll(cx).is_pending() {
+                trace::awaits("free descriptors", self.site);
+                return Poll::Pending;
+            }
+            match self.listener.poll_accept(cx) {
+                Poll::Ready(Err(error)) if Backoff::is_shortage(&error) => {
+                    self.backoff.begin(&error);
+                }
+                Poll::Ready(accepted) => return Poll::Ready(accepted),
+                Poll::Pending => {
+                    trace::awaits("a connection", self.site);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}

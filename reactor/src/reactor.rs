@@ -1,0 +1,378 @@
+//! How does a loop wait for the world? Beats d and e: one `epoll_wait`, then timers and sources
+//! that are due wake their tasks.
+//!
+//! ```text
+//!   park(limit):  next deadline ─► timerfd, re-armed only if it changed
+//!                 d  mio poll (sockets, the inbox's eventfd, the timerfd)
+//!                 e  edges ─► waiters        deadlines passed ─► timers       both only wake
+//! ```
+//!
+//! Invariants:
+//! - **One sleep is one park**: the wheel knows the true next deadline, and the timerfd has it to
+//!   the nanosecond. (Where there is no timerfd, mio's timeout rounds up to the millisecond.)
+//! - **The descriptor tells all**: sockets, inbox and next deadline make the one epoll descriptor
+//!   readable; `rest` sees to the deadline before a host waits for it in our place.
+//! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, and nobody
+//!   waits for an outside peer (see [`Jump`]).
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lone_executor::{LoopNumber, Park, Release, Unpark, trace};
+use mio::{Events, Poll, Token};
+
+use crate::clock::{Clock, Jump};
+use crate::local::{self, Entered, Local};
+use crate::sources::SourceId;
+use crate::time::Instant;
+use crate::timerfd::TimerFd;
+use crate::wheel::TimerId;
+
+/// The inbox's eventfd.
+const INBOX: Token = Token(usize::MAX);
+/// The timerfd.
+const DEADLINE: Token = Token(usize::MAX - 1);
+
+/// Marks the key of a released source: a timer's has 32 bits.
+pub(crate) const SOURCE_BIT: u64 = 1 << 63;
+
+/// What can be set about a reactor.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many events one look takes in at most. Default 1024.
+    pub events: usize,
+    /// Deadlines within the same multiple of this share a wake-up. Default 0: each has its own.
+    pub timer_slack: Duration,
+    /// `Some`: the clock is virtual.
+    pub virtual_clock: Option<Jump>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            events: 1024,
+            timer_slack: Duration::ZERO,
+            virtual_clock: None,
+        }
+    }
+}
+
+/// How a reactor stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many timers are set.
+    pub timers: usize,
+    /// How many descriptors are registered.
+    pub sources: usize,
+    /// How often the loop has really waited.
+    pub parks: u64,
+}
+
+/// The park of the lone runtime: mio, the timer wheel and a clock.
+pub struct Reactor {
+    local: Rc<Local>,
+    poll: Poll,
+    events: Events,
+    timerfd: TimerFd,
+    bell: Arc<Bell>,
+    slack: u64,
+    parks: u64,
+}
+
+/// The part of a reactor that any thread may reach.
+pub(crate) struct Bell {
+    waker: mio::Waker,
+    /// With this any thread can take a descriptor out that it is about to close.
+    pub(crate) registry: mio::Registry,
+    pid: u32,
+}
+
+impl Bell {
+    /// Whether this process is the one that made the reactor.
+    pub(crate) fn is_own_process(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
+impl Unpark for Bell {
+    fn unpark(&self) {
+        if let Err(error) = self.waker.wake() {
+            log::error!(target: "lone::reactor", "cannot write to the eventfd: {error}");
+        }
+    }
+}
+
+impl Reactor {
+    /// A reactor with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left: three are needed.
+    pub fn new() -> io::Result<Reactor> {
+        Reactor::with_settings(&Settings::default())
+    }
+
+    /// A reactor with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reactor::new`].
+    pub fn with_settings(settings: &Settings) -> io::Result<Reactor> {
+        let poll = Poll::new()?;
+        let bell = Bell {
+            waker: mio::Waker::new(poll.registry(), INBOX)?,
+            registry: poll.registry().try_clone()?,
+            pid: std::process::id(),
+        };
+        let timerfd = TimerFd::new(poll.registry(), DEADLINE)?;
+        let clock = match settings.virtual_clock {
+            None => Clock::Real,
+            Some(jump) => Clock::paused(jump),
+        };
+        Ok(Reactor {
+            local: Rc::new(Local::new(clock, poll.registry().try_clone()?)),
+            poll,
+            events: Events::with_capacity(settings.events.max(1)),
+            timerfd,
+            bell: Arc::new(bell),
+            slack: u64::try_from(settings.timer_slack.as_nanos()).unwrap_or(u64::MAX),
+            parks: 0,
+        })
+    }
+
+    /// When the next timer is due.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.local.timers.borrow_mut().next_deadline()
+    }
+
+    /// Now, on this reactor's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.local.clock().now()
+    }
+
+    /// How the reactor stands.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            timers: self.local.timers.borrow().len(),
+            sources: self.local.sources.borrow().len(),
+            parks: self.parks,
+        }
+    }
+
+    /// On the real clock: until an event, the limit, or the next deadline.
+    fn park_real(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if limit != Some(Duration::ZERO) {
+            let next = self.next_deadline();
+            let wait = self.until(next, limit)?;
+            self.wait(wait)?;
+        } else {
+            self.wait(Some(Duration::ZERO))?;
+        }
+        self.fire();
+        Ok(())
+    }
+
+    /// How long to poll for, so that the poll ends at `next` or at the limit.
+    fn until(
+        &mut self,
+        next: Option<Instant>,
+        limit: Option<Duration>,
+    ) -> io::Result<Option<Duration>> {
+        let Some(next) = next else { return Ok(limit) };
+        let now = self.now();
+        if next <= now {
+            return Ok(Some(Duration::ZERO));
+        }
+        let next = self.round_up(next);
+        if limit.is_some_and(|limit| now + limit < next) {
+            return Ok(limit);
+        }
+        if self.timerfd.arm(next, now)? {
+            return Ok(limit);
+        }
+        Ok(Some(next.duration_since(now)))
+    }
+
+    /// The end of the slack in which a deadline lies.
+    fn round_up(&self, deadline: Instant) -> Instant {
+        match self.slack {
+            0 => deadline,
+            slack => Instant::from_nanos(
+                deadline
+                    .as_nanos()
+                    .checked_next_multiple_of(slack)
+                    .unwrap_or(u64::MAX),
+            ),
+        }
+    }
+
+    /// On a virtual clock: nobody is ready, so it may jump to the next deadline, and to one only.
+    fn park_virtual(&mut self, limit: Option<Duration>, jump: Jump) -> io::Result<()> {
+        let seen = self.wait(Some(Duration::ZERO))?;
+        if seen || limit == Some(Duration::ZERO) {
+            self.fire();
+            return Ok(());
+        }
+        let Some(next) = self.next_deadline() else {
+            self.wait(limit)?;
+            return Ok(());
+        };
+        if self.local.sources.borrow().waits_for_outside() {
+            let quiet = match jump {
+                Jump::AfterQuiet(quiet) => Some(quiet),
+                Jump::HoldOnIo => None,
+            };
+            let wait = match (limit, quiet) {
+                (Some(limit), Some(quiet)) => Some(limit.min(quiet)),
+                (limit, quiet) => limit.or(quiet),
+            };
+            if self.wait(wait)? || quiet.is_none_or(|quiet| limit.is_some_and(|l| l < quiet)) {
+                return Ok(());
+            }
+        }
+        if let Clock::Virtual { now, .. } = self.local.clock() {
+            now.set(next.max(now.get()));
+        }
+        self.fire();
+        Ok(())
+    }
+
+    /// d: waits for events and lets them wake. Returns whether there was any.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let waits = timeout != Some(Duration::ZERO);
+        self.parks += u64::from(waits);
+        if waits {
+            trace::emit(|| trace::Event::Park { limit: timeout });
+        }
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            // A signal has come: the next turn waits again.
+            return if error.kind() == io::ErrorKind::Interrupted {
+                Ok(true)
+            } else {
+                Err(error)
+            };
+        }
+        if waits {
+            trace::emit(|| trace::Event::Unpark);
+        }
+        for event in &self.events {
+            match event.token() {
+                INBOX => {}
+                DEADLINE => self.timerfd.has_fired(),
+                _ => edge(&self.local, event),
+            }
+        }
+        Ok(!self.events.is_empty())
+    }
+
+    /// e: wakes whoever waits for a deadline that has passed.
+    fn fire(&self) {
+        if self.local.timers.borrow().is_empty() {
+            return;
+        }
+        let now = self.now();
+        loop {
+            // One at a time, from the live wheel: a foreign waker may arm or drop timers.
+            let Some((timer, waker)) = self.local.timers.borrow_mut().pop_due(now) else {
+                break;
+            };
+            trace::emit(|| trace::Event::Fire { timer });
+            let _cause = trace::because(trace::Cause::Timer { timer });
+            waker.wake();
+        }
+    }
+}
+
+/// e: takes in an edge and wakes whoever waits for it.
+fn edge(local: &Local, event: &mio::event::Event) {
+    let Some(id) = local.sources.borrow_mut().edge(event) else {
+        return;
+    };
+    trace::emit(|| trace::Event::Readiness {
+        source: id.generation,
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+    });
+    let _cause = trace::because(trace::Cause::Source {
+        source: id.generation,
+    });
+    loop {
+        let Some(waiter) = local.sources.borrow_mut().pop_ready(id) else {
+            break;
+        };
+        waiter.wake();
+    }
+}
+
+impl Park for Reactor {
+    type Entered = Entered;
+
+    fn park(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        match *self.local.clock() {
+            Clock::Real => self.park_real(limit),
+            Clock::Virtual { jump, .. } => self.park_virtual(limit, jump),
+        }
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        let next = match self.local.clock() {
+            Clock::Real => self.next_deadline(),
+            Clock::Virtual { .. } => None,
+        };
+        self.until(next, None).map(|_| ())
+    }
+
+    fn unparker(&self) -> Arc<dyn Unpark> {
+        self.bell.clone()
+    }
+
+    fn enter(&self, number: LoopNumber) -> Entered {
+        local::enter(&self.local, number)
+    }
+
+    fn release(&mut self, what: Release) {
+        let key = what.key as u32;
+        if what.key & SOURCE_BIT != 0 {
+            let id = SourceId {
+                key,
+                generation: what.generation,
+            };
+            let source = self.local.sources.borrow_mut().remove(id);
+            drop(source);
+        } else {
+            let id = TimerId::from_parts(key, what.generation);
+            let waker = self.local.timers.borrow_mut().release(id);
+            drop(waker);
+        }
+    }
+
+    fn reading(&self) -> Option<Duration> {
+        match self.local.clock() {
+            Clock::Real => Some(Duration::from_nanos(self.now().as_nanos())),
+            Clock::Virtual { .. } => None,
+        }
+    }
+}
+
+/// The descriptor that is readable when there is something to do: for a host that waits for it.
+#[cfg(unix)]
+impl std::os::fd::AsFd for Reactor {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.poll.registry().as_fd()
+    }
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor")
+            .field("clock", self.local.clock())
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}

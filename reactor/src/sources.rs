@@ -1,0 +1,367 @@
+//! Who waits for which descriptor, and what is known of it? The sources of one loop.
+//!
+//! ```text
+//!   event (token) ──► source ──► ready: readable? writable? hung up?
+//!                        │
+//!                        ├── readers: one waiter, rarely more ──► woken, all of them
+//!                        └── writers: the same
+//! ```
+//!
+//! Descriptors are registered once, edge-triggered, for both directions. An operation is tried
+//! first; only if the system says that it would block is the readiness cleared and the task kept as
+//! a waiter, until the next edge.
+//!
+//! Invariants:
+//! - **Cleared only by the truth**: readiness goes only when an operation would have blocked, or
+//!   after a short read or write of a stream that has not hung up (the kernel has no more then, and
+//!   makes an edge when it has).
+//! - **All are woken**: an edge wakes every waiter of its direction; several tasks may wait.
+//! - **Tokens carry the generation**: an event for a source that has gone means nobody.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use lone_executor::KeptWaker;
+use slab::Slab;
+
+/// Which half of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+const READABLE: u8 = 1;
+const WRITABLE: u8 = 2;
+/// The peer has closed its side, or there was an error: a short read proves nothing.
+const HUNG_UP: u8 = 4;
+
+impl Direction {
+    const fn bit(self) -> u8 {
+        match self {
+            Direction::Read => READABLE,
+            Direction::Write => WRITABLE,
+        }
+    }
+}
+
+/// Where a source is, and which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SourceId {
+    pub(crate) key: u32,
+    pub(crate) generation: u64,
+}
+
+impl SourceId {
+    /// Key, and the generation as far as it fits: an event that is late by 2^32 registrations of
+    /// one slot would wake somebody once too often.
+    pub(crate) fn token(self) -> mio::Token {
+        mio::Token((self.generation as u32 as usize) << 32 | self.key as usize)
+    }
+}
+
+#[derive(Default)]
+struct Source {
+    generation: u64,
+    ready: u8,
+    readers: Waiters,
+    writers: Waiters,
+}
+
+/// One waiter, as a rule; more where several tasks share a descriptor.
+#[derive(Default)]
+struct Waiters {
+    first: KeptWaker,
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More(Vec<KeptWaker>);
+
+impl Waiters {
+    fn add(&mut self, waiter: KeptWaker) {
+        if self.first.is_nobody() {
+            self.first = waiter;
+        } else {
+            self.more.get_or_insert_default().0.push(waiter);
+        }
+    }
+
+    fn has(&self, waker: &std::task::Waker) -> bool {
+        self.first.will_wake(waker)
+            || self
+                .more
+                .as_ref()
+                .is_some_and(|more| more.0.iter().any(|w| w.will_wake(waker)))
+    }
+
+    fn pop(&mut self) -> Option<KeptWaker> {
+        if !self.first.is_nobody() {
+            return Some(self.first.take());
+        }
+        let more = self.more.as_mut()?;
+        let waiter = more.0.pop();
+        if more.0.is_empty() {
+            self.more = None;
+        }
+        waiter
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_nobody() && self.more.is_none()
+    }
+}
+
+/// What a source is to a virtual clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends {
+    /// It waits for nobody in particular: a listener.
+    Idle,
+    /// It is being connected.
+    Connecting,
+    /// A stream between these two.
+    Stream { local: SocketAddr, peer: SocketAddr },
+}
+
+pub(crate) struct Sources {
+    slab: Slab<Source>,
+    made: u64,
+    /// The ends of each source, under a virtual clock only: nobody else asks.
+    ends: Option<HashMap<u32, Ends>>,
+}
+
+impl Sources {
+    pub(crate) fn new(virtual_clock: bool) -> Sources {
+        Sources {
+            slab: Slab::new(),
+            made: 0,
+            ends: virtual_clock.then(HashMap::new),
+        }
+    }
+
+    /// A new source. `ready`: its operations shall be tried before they are waited for.
+    pub(crate) fn insert(&mut self, ready: bool, ends: impl FnOnce() -> Ends) -> SourceId {
+        self.made += 1;
+        let ready = if ready { READABLE | WRITABLE } else { 0 };
+        let source = Source {
+            generation: self.made,
+            ready,
+            ..Source::default()
+        };
+        let key = self.slab.insert(source) as u32;
+        if let Some(map) = &mut self.ends {
+            map.insert(key, ends());
+        }
+        SourceId {
+            key,
+            generation: self.made,
+        }
+    }
+
+    /// What a source is to a virtual clock has changed: it is connected.
+    pub(crate) fn set_ends(&mut self, id: SourceId, ends: impl FnOnce() -> Ends) {
+        if let Some(map) = &mut self.ends {
+            map.insert(id.key, ends());
+        }
+    }
+
+    /// Takes out a source; its waiters are to be dropped after the borrow has ended.
+    #[must_use = "drop it after the borrow has ended"]
+    pub(crate) fn remove(&mut self, id: SourceId) -> Option<impl Sized + use<>> {
+        self.get(id)?;
+        if let Some(map) = &mut self.ends {
+            map.remove(&id.key);
+        }
+        Some(self.slab.remove(id.key as usize))
+    }
+
+    fn get(&mut self, id: SourceId) -> Option<&mut Source> {
+        self.slab
+            .get_mut(id.key as usize)
+            .filter(|source| source.generation == id.generation)
+    }
+
+    /// Whether an operation in this direction is worth trying.
+    #[inline]
+    pub(crate) fn is_ready(&mut self, id: SourceId, direction: Direction) -> bool {
+        self.get(id)
+            .is_some_and(|source| source.ready & direction.bit() != 0)
+    }
+
+    /// The operation would have blocked.
+    pub(crate) fn clear(&mut self, id: SourceId, direction: Direction) {
+        if let Some(source) = self.get(id) {
+            source.ready &= !direction.bit();
+        }
+    }
+
+    /// The operation moved less than it was offered: on a stream that has not hung up, the next
+    /// one would block, and need not be tried.
+    #[inline]
+    pub(crate) fn clear_after_short(&mut self, id: SourceId, direction: Direction) {
+        if let Some(source) = self.get(id)
+            && source.ready & HUNG_UP == 0
+        {
+            source.ready &= !direction.bit();
+        }
+    }
+
+    /// Whether `waker` waits here already.
+    pub(crate) fn waits(
+        &mut self,
+        id: SourceId,
+        direction: Direction,
+        waker: &std::task::Waker,
+    ) -> bool {
+        self.get(id)
+            .is_some_and(|source| source.waiters(direction).has(waker))
+    }
+
+    /// Keeps a waiter until the next edge.
+    pub(crate) fn wait(&mut self, id: SourceId, direction: Direction, waiter: KeptWaker) {
+        if let Some(source) = self.get(id) {
+            source.waiters(direction).add(waiter);
+        }
+    }
+
+    /// e: takes in an edge. Returns which source it was; `None`: it has gone.
+    pub(crate) fn edge(&mut self, event: &mio::event::Event) -> Option<SourceId> {
+        let token = event.token().0;
+        let (key, low) = (token as u32, (token >> 32) as u32);
+        let source = self.slab.get_mut(key as usize)?;
+        if source.generation as u32 != low {
+            return None;
+        }
+        let (readable, writable) = (event.is_readable(), event.is_writable());
+        // An error ends both directions: whoever waits shall try, and learn of it.
+        if readable || event.is_read_closed() || event.is_error() {
+            source.ready |= READABLE;
+        }
+        if writable || event.is_write_closed() || event.is_error() {
+            source.ready |= WRITABLE;
+        }
+        if event.is_read_closed() || event.is_write_closed() || event.is_error() {
+            source.ready |= HUNG_UP;
+        }
+        Some(SourceId {
+            key,
+            generation: source.generation,
+        })
+    }
+
+    /// The next waiter whose direction is ready, to be woken after the borrow has ended.
+    pub(crate) fn pop_ready(&mut self, id: SourceId) -> Option<KeptWaker> {
+        let source = self.get(id)?;
+        for direction in [Direction::Read, Direction::Write] {
+            if source.ready & direction.bit() != 0
+                && let Some(waiter) = source.waiters(direction).pop()
+            {
+                return Some(waiter);
+            }
+        }
+        None
+    }
+
+    /// How many sources there are.
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether somebody waits for a peer that is not in this loop. Asked by a virtual clock only.
+    pub(crate) fn waits_for_outside(&self) -> bool {
+        let Some(ends) = &self.ends else { return false };
+        let here = |wanted: SocketAddr, from: SocketAddr| {
+            ends.values().any(|end| match end {
+                Ends::Stream { local, peer } => *local == wanted && *peer == from,
+                Ends::Idle | Ends::Connecting => false,
+            })
+        };
+        self.slab.iter().any(|(key, source)| {
+            let waited_for = !(source.readers.is_empty() && source.writers.is_empty());
+            waited_for
+                && match ends.get(&(key as u32)) {
+                    Some(Ends::Stream { local, peer }) => !here(*peer, *local),
+                    Some(Ends::Connecting) => true,
+                    Some(Ends::Idle) | None => false,
+                }
+        })
+    }
+}
+
+impl Source {
+    fn waiters(&mut self, direction: Direction) -> &mut Waiters {
+        match direction {
+            Direction::Read => &mut self.readers,
+            Direction::Write => &mut self.writers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Wake, Waker};
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn several_waiters_of_one_direction_are_all_given_out_and_the_other_direction_waits_on() {
+        let mut sources = Sources::new(false);
+        let id = sources.insert(false, || Ends::Idle);
+        let counts: Vec<Arc<Count>> = (0..4).map(|_| Arc::default()).collect();
+        for (n, count) in counts.iter().enumerate() {
+            let direction = if n == 3 {
+                Direction::Write
+            } else {
+                Direction::Read
+            };
+            let waker = Waker::from(count.clone());
+            assert!(!sources.waits(id, direction, &waker));
+            sources.wait(id, direction, KeptWaker::new(&waker));
+            assert!(sources.waits(id, direction, &waker));
+        }
+        sources.get(id).expect("it was inserted").ready |= READABLE;
+        while let Some(waiter) = sources.pop_ready(id) {
+            waiter.wake();
+        }
+        let woken: Vec<u32> = counts
+            .iter()
+            .map(|count| count.0.load(Ordering::Relaxed))
+            .collect();
+        assert_eq!(woken, [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn a_source_gone_is_not_found_and_its_successor_is_another() {
+        let mut sources = Sources::new(false);
+        let old = sources.insert(true, || Ends::Idle);
+        assert!(sources.is_ready(old, Direction::Read));
+        assert!(sources.remove(old).is_some());
+        assert!(sources.remove(old).is_none());
+        let new = sources.insert(true, || Ends::Idle);
+        assert_eq!(old.key, new.key);
+        assert_ne!(old.token(), new.token());
+        assert!(!sources.is_ready(old, Direction::Read));
+    }
+
+    #[test]
+    fn a_short_read_clears_readiness_unless_the_peer_has_hung_up() {
+        let mut sources = Sources::new(false);
+        let id = sources.insert(true, || Ends::Idle);
+        sources.clear_after_short(id, Direction::Read);
+        assert!(!sources.is_ready(id, Direction::Read));
+        assert!(sources.is_ready(id, Direction::Write));
+        sources.get(id).expect("it was inserted").ready |= READABLE | HUNG_UP;
+        sources.clear_after_short(id, Direction::Read);
+        assert!(sources.is_ready(id, Direction::Read));
+    }
+}

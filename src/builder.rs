@@ -1,0 +1,141 @@
+//! What can be set about a runtime?
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use lone_executor::{Executor, RunError, is_running};
+use lone_reactor::{Jump, Reactor};
+
+use crate::Runtime;
+
+/// The options of a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// // Hours pass in no time: the clock is virtual.
+/// let waited = lone::Builder::new().start_paused(true).run(async {
+///     let begin = lone::time::Instant::now();
+///     lone::sleep(Duration::from_secs(3 * 60 * 60)).await;
+///     begin.elapsed()
+/// });
+/// assert_eq!(waited, Duration::from_secs(3 * 60 * 60));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `build` or `run`"]
+pub struct Builder {
+    executor: lone_executor::Settings,
+    reactor: lone_reactor::Settings,
+}
+
+impl Builder {
+    /// The default options.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// After how many polls I/O and timers are looked at within a batch. Default 64; 0 counts as 1.
+    ///
+    /// Smaller: they wait less behind ready tasks. A look costs about 100 ns.
+    pub fn event_interval(mut self, polls: u32) -> Builder {
+        self.executor.event_interval = polls.max(1);
+        self
+    }
+
+    /// After how much time I/O and timers are looked at, if that is sooner. Default 200 us.
+    ///
+    /// The clock is read every 16 polls. Without effect under a virtual clock.
+    pub fn event_period(mut self, period: Duration) -> Builder {
+        self.executor.event_period = period;
+        self
+    }
+
+    /// How many operations of lone's one poll may do before it has to give way. Default 128; 0
+    /// counts as 1.
+    pub fn budget(mut self, operations: u16) -> Builder {
+        self.executor.budget = operations.clamp(1, u16::MAX - 1);
+        self
+    }
+
+    /// How long shutdown waits for the tasks that it has cancelled, before it names and drops those
+    /// that are left. `None`: for ever. Default 5 s.
+    pub fn shutdown_grace(mut self, grace: Option<Duration>) -> Builder {
+        self.executor.grace = grace;
+        self
+    }
+
+    /// How many I/O events one look takes in at most. Default 1024; 0 counts as 1.
+    pub fn io_events(mut self, events: usize) -> Builder {
+        self.reactor.events = events;
+        self
+    }
+
+    /// Deadlines within the same multiple of this share a wake-up, at its end. Default 0.
+    ///
+    /// Never early; late by as much at most. It saves wake-ups where many timers are close together.
+    pub fn timer_slack(mut self, slack: Duration) -> Builder {
+        self.reactor.timer_slack = slack;
+        self
+    }
+
+    /// A virtual clock: it stands still while anything is ready, and jumps to the next deadline
+    /// when nothing is, one deadline at a time.
+    ///
+    /// With a task that waits for a peer outside of this loop it jumps after 20 ms of quiet; see
+    /// [`Builder::jump`].
+    pub fn start_paused(mut self, paused: bool) -> Builder {
+        self.reactor.virtual_clock = paused.then(Jump::default);
+        self
+    }
+
+    /// A virtual clock that jumps by this rule while a task waits for an outside peer.
+    pub fn jump(mut self, jump: Jump) -> Builder {
+        self.reactor.virtual_clock = Some(jump);
+        self
+    }
+
+    /// Makes the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left (three are needed), or 65,536 loops are alive or used
+    /// up in this process.
+    pub fn build(self) -> io::Result<Runtime> {
+        let reactor = Reactor::with_settings(&self.reactor)?;
+        Ok(Runtime {
+            executor: Executor::with_settings(reactor, self.executor)?,
+        })
+    }
+
+    /// As [`run`](crate::run), with these options.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](crate::run).
+    pub fn run<F: Future>(self, main: F) -> F::Output {
+        self.try_run(main).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`try_run`](crate::try_run), with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_run`](crate::try_run).
+    ///
+    /// # Panics
+    ///
+    /// Where `main` panics, after the shutdown.
+    pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
+        if is_running() {
+            return Err(RunError::Nested);
+        }
+        let mut runtime = self.build()?;
+        let output = runtime.try_block_on(main);
+        // Where main panics, the same happens as the runtime is dropped.
+        runtime.shutdown();
+        output
+    }
+}

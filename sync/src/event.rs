@@ -1,0 +1,187 @@
+//! How do many wait for the same thing to have happened? An event is a flag with waiters.
+//!
+//! ```text
+//!             ┌── set: all who wait now may go ──┐
+//!   clear ────┤                                  ├──── set ── wait returns at once
+//!             └───────────── clear ◄─────────────┘
+//! ```
+//!
+//! Invariants:
+//! - **`set` reaches all who wait at that moment**, also if `clear` follows at once.
+//! - **The first poll decides** whether a wait has to wait, not the call of `wait`.
+//! - **Live list**: `set` wakes one after the other from the list itself; it keeps no copy, and
+//!   who joins meanwhile belongs to the next `set`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::{budget, trace};
+
+use crate::wait_list::{Place, WaitList, assert_not_send, deliver_each};
+
+/// A flag that tasks can wait for: once set, all go on, until it is cleared again.
+///
+/// asyncio: `Event`, with the same rules. A latch by level: later waits do not wait while it is
+/// set. Tokio's `Notify` is another thing: there, who was created before the notice gets it.
+///
+/// # Fairness
+///
+/// [`set`](Event::set) wakes in the order of the first polls, and they go on in that order.
+///
+/// # Cost
+///
+/// `set` with n waiters: n wakes and no allocation. A wait for an event that is set: about 1 ns.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
+/// use lone_sync::Event;
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// executor.block_on(async {
+///     let go = Rc::new(Event::new());
+///     let waiter = spawn({
+///         let go = go.clone();
+///         async move { go.wait().await }
+///     });
+///     yield_now().await;
+///     assert_eq!(go.waiters(), 1);
+///     go.set();
+///     go.clear();   // it was reached by `set` all the same
+///     waiter.await.expect("it neither panics nor is cancelled");
+/// });
+/// ```
+pub struct Event {
+    set: Cell<bool>,
+    waiters: RefCell<WaitList<()>>,
+}
+
+impl Event {
+    /// An event that is not set.
+    #[must_use]
+    pub fn new() -> Event {
+        Event {
+            set: Cell::new(false),
+            waiters: RefCell::new(WaitList::new(trace::Object::new("event"))),
+        }
+    }
+
+    /// Sets it and lets all go on who wait now. Does nothing if it is set.
+    ///
+    /// asyncio: `Event.set()`.
+    ///
+    /// # Reentrancy
+    ///
+    /// A foreign waker that it wakes may use this event: it finds it set.
+    pub fn set(&self) {
+        if self.set.replace(true) || self.waiters.borrow().is_empty() {
+            return;
+        }
+        let later = self.waiters.borrow().next_ticket();
+        deliver_each(|| {
+            let mut waiters = self.waiters.borrow_mut();
+            let now = waiters.first_ticket().is_some_and(|first| first < later);
+            if now { waiters.grant(|()| ()) } else { None }
+        });
+    }
+
+    /// Makes later waits wait again. Those that `set` has reached go on.
+    ///
+    /// asyncio: `Event.clear()`.
+    pub fn clear(&self) {
+        self.set.set(false);
+    }
+
+    /// Whether it is set.
+    ///
+    /// asyncio: `Event.is_set()`.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.set.get()
+    }
+
+    /// Waits until it is set; does not wait if it is.
+    ///
+    /// The first poll decides: an event that was set and cleared between this call and the first
+    /// poll is waited for.
+    ///
+    /// asyncio: `await event.wait()`.
+    ///
+    /// # Cancellation
+    ///
+    /// Loses its place, which means little here: `set` reaches all. But one that is waited for anew
+    /// after `set` and `clear` waits for the next `set`.
+    #[track_caller]
+    #[inline]
+    pub fn wait(&self) -> EventWait<'_> {
+        EventWait {
+            event: self,
+            place: Place::new(),
+        }
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiters(&self) -> usize {
+        self.waiters.borrow().len()
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("set", &self.set.get())
+            .field("waiters", &self.waiters.borrow())
+            .finish()
+    }
+}
+
+/// The future of [`Event::wait`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct EventWait<'a> {
+    event: &'a Event,
+    place: Place,
+}
+
+impl Future for EventWait<'_> {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let EventWait { event, place } = &mut *self;
+        ready!(budget::take(cx));
+        if !place.is_taken() {
+            if event.set.get() {
+                return Poll::Ready(());
+            }
+            place.join(&mut event.waiters.borrow_mut(), ());
+        }
+        ready!(place.poll(cx, "an event", &event.waiters, |waiters| waiters));
+        place.take(&mut event.waiters.borrow_mut());
+        Poll::Ready(())
+    }
+}
+
+impl Drop for EventWait<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            // What it was granted concerns nobody else: `set` reaches each by itself.
+            let _ = self.place.leave(&self.event.waiters, |waiters| waiters);
+        }
+    }
+}
+
+assert_not_send!(Event, EventWait<'_>);

@@ -1,0 +1,573 @@
+//! How do at most n get in at a time? A semaphore counts permits and hands them over in order.
+//!
+//! ```text
+//!   permits ── acquire ──► Permit (a guard) ── drop ──► somebody waits?
+//!      ▲                                                   │ no      │ yes
+//!      └───────────────────────────────────────────────────┘         └──► handed to the first
+//! ```
+//!
+//! Invariants:
+//! - **Nobody overtakes**: while somebody waits, a newcomer queues and `try_acquire` fails, be
+//!   there permits or not.
+//! - **Handed over at the release**: a permit belongs to its waiter before that one has run. One
+//!   that is dropped meanwhile passes it on.
+//! - **Permits are conserved**: `permits` + held + handed over = `total`, which only `add_permits`
+//!   and `forget` change.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::{budget, trace};
+
+use crate::wait_list::{Handed, Left, Place, WaitList, assert_not_send, deliver_each};
+
+/// Lets so many in at a time; whoever comes too late waits in line.
+///
+/// A permit is a guard: dropping it hands it to the first who waits, there and then. There is no
+/// barging: whoever releases a permit and asks again at once stands behind those who wait already.
+///
+/// asyncio: `Semaphore`, except that there a permit on its way to a waiter can be taken by somebody
+/// else under some versions, and that a permit is given back by hand. With [`bounded`], asyncio's
+/// `BoundedSemaphore`.
+///
+/// # Fairness
+///
+/// Strictly in the order of the first polls, whatever the number of permits wanted: one who wants
+/// many is not overtaken by those who want few.
+///
+/// # Cost
+///
+/// No allocation without waiting, and none in waiting once as many have waited before. A permit
+/// taken and given back: about 3 ns.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
+/// use lone_sync::Semaphore;
+///
+/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+/// let most = executor.block_on(async {
+///     let semaphore = Rc::new(Semaphore::new(3));
+///     let (inside, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+///     let jobs: Vec<_> = (0..9)
+///         .map(|_| {
+///             let (semaphore, inside, most) = (semaphore.clone(), inside.clone(), most.clone());
+///             spawn(async move {
+///                 let _permit = semaphore.acquire().await;
+///                 inside.set(inside.get() + 1);
+///                 most.set(most.get().max(inside.get()));
+///                 yield_now().await;
+///                 inside.set(inside.get() - 1);
+///             })
+///         })
+///         .collect();
+///     for job in jobs {
+///         job.await.expect("it neither panics nor is cancelled");
+///     }
+///     most.get()
+/// });
+/// assert_eq!(most, 3);
+/// ```
+///
+/// [`bounded`]: Semaphore::bounded
+pub struct Semaphore {
+    state: RefCell<State>,
+}
+
+struct State {
+    /// Those that nobody holds and nobody was handed.
+    permits: usize,
+    /// These, those that are held, and those that were handed over.
+    total: usize,
+    /// The most that `total` may come to.
+    limit: usize,
+    /// A parcel is how many permits its waiter wants.
+    waiters: WaitList<usize>,
+}
+
+impl State {
+    /// Takes permits for a newcomer: not while somebody waits.
+    #[inline]
+    fn take(&mut self, wanted: usize) -> bool {
+        if wanted > self.permits || !self.waiters.is_empty() {
+            return false;
+        }
+        self.permits -= wanted;
+        true
+    }
+
+    /// Hands the first who waits what it wants, if there is as much.
+    fn grant(&mut self) -> Option<Handed> {
+        self.permits = self.permits.checked_sub(*self.waiters.first()?)?;
+        self.waiters.grant(|_wanted| ())
+    }
+}
+
+fn waiters(state: &mut State) -> &mut WaitList<usize> {
+    &mut state.waiters
+}
+
+impl Semaphore {
+    /// A semaphore with so many permits; with 0 all wait until some are added.
+    ///
+    /// asyncio: `Semaphore(permits)`.
+    #[must_use]
+    pub fn new(permits: usize) -> Semaphore {
+        Semaphore::with_limit(permits, usize::MAX)
+    }
+
+    /// As [`Semaphore::new`], but it never has more permits than it is made with.
+    ///
+    /// Guards give back what they took, so only [`add_permits`](Semaphore::add_permits) can ask
+    /// for more: that panics.
+    ///
+    /// asyncio: `BoundedSemaphore(permits)`.
+    #[must_use]
+    pub fn bounded(permits: usize) -> Semaphore {
+        Semaphore::with_limit(permits, permits)
+    }
+
+    fn with_limit(permits: usize, limit: usize) -> Semaphore {
+        Semaphore {
+            state: RefCell::new(State {
+                permits,
+                total: permits,
+                limit,
+                waiters: WaitList::new(trace::Object::new("semaphore")),
+            }),
+        }
+    }
+
+    /// Waits for a permit.
+    ///
+    /// asyncio: `await semaphore.acquire()`, `async with semaphore`.
+    ///
+    /// # Cancellation
+    ///
+    /// Loses its place: dropped and called again, it stands at the end of the line. A permit that
+    /// it was handed already passes on to the next one.
+    ///
+    /// # Fairness
+    ///
+    /// In the order of the first polls; see [`Semaphore`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_executor::{Executor, ThreadPark};
+    /// use lone_sync::Semaphore;
+    ///
+    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+    /// executor.block_on(async {
+    ///     let semaphore = Semaphore::new(1);
+    ///     let permit = semaphore.acquire().await;
+    ///     assert!(semaphore.is_locked());
+    ///     drop(permit);
+    ///     assert!(!semaphore.is_locked());
+    /// });
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn acquire(&self) -> Acquire<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Waits for so many permits at once.
+    ///
+    /// It waits its turn as a whole: those behind it wait as well, though they may want fewer than
+    /// there are. More than the semaphore ever has are waited for until some are added.
+    ///
+    /// # Cancellation
+    ///
+    /// Loses its place. Permits that it was handed pass on; where it was the first in line, those
+    /// behind it that want fewer go in at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_executor::{Executor, ThreadPark};
+    /// use lone_sync::Semaphore;
+    ///
+    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+    /// executor.block_on(async {
+    ///     let semaphore = Semaphore::new(5);
+    ///     let permit = semaphore.acquire_many(3).await;
+    ///     assert_eq!((permit.permits(), semaphore.available()), (3, 2));
+    /// });
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn acquire_many(&self, permits: usize) -> Acquire<'_> {
+        Acquire {
+            semaphore: self,
+            wanted: permits,
+            place: Place::new(),
+        }
+    }
+
+    /// Takes a permit if there is one and nobody waits; never waits itself.
+    ///
+    /// # Fairness
+    ///
+    /// It overtakes nobody: `None` also while a permit is on its way to a waiter and more wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire().expect("nobody holds it");
+    /// assert!(semaphore.try_acquire().is_none());
+    /// drop(permit);
+    /// assert!(semaphore.try_acquire().is_some());
+    /// ```
+    #[must_use = "the permit is given back when it is dropped"]
+    #[inline]
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes so many permits if there are as many and nobody waits; never waits itself.
+    #[must_use = "the permits are given back when they are dropped"]
+    #[inline]
+    pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
+        self.state.borrow_mut().take(permits).then_some(Permit {
+            semaphore: self,
+            permits,
+        })
+    }
+
+    /// Waits for a permit that owns its share of the semaphore: for a spawned task, say.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Semaphore::acquire`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use lone_executor::{Executor, ThreadPark, spawn};
+    /// use lone_sync::Semaphore;
+    ///
+    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+    /// executor.block_on(async {
+    ///     let semaphore = Rc::new(Semaphore::new(2));
+    ///     let permit = semaphore.clone().acquire_owned().await;
+    ///     let task = spawn(async move {
+    ///         let _permit = permit;   // given back when the task ends
+    ///     });
+    ///     assert_eq!(semaphore.available(), 1);
+    ///     task.await.expect("it neither panics nor is cancelled");
+    ///     assert_eq!(semaphore.available(), 2);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn acquire_owned(self: Rc<Self>) -> AcquireOwned {
+        self.acquire_many_owned(1)
+    }
+
+    /// Waits for so many permits at once, which own their share of the semaphore.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Semaphore::acquire_many`].
+    #[track_caller]
+    pub fn acquire_many_owned(self: Rc<Self>, permits: usize) -> AcquireOwned {
+        AcquireOwned {
+            semaphore: self,
+            wanted: permits,
+            place: Place::new(),
+        }
+    }
+
+    /// How many permits are there that nobody holds and nobody was handed.
+    ///
+    /// It may be more than 0 while somebody waits: for more than that.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.state.borrow().permits
+    }
+
+    /// Whether [`acquire`](Semaphore::acquire) would wait.
+    ///
+    /// asyncio: `Semaphore.locked()`.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        let state = self.state.borrow();
+        state.permits == 0 || !state.waiters.is_empty()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiters(&self) -> usize {
+        self.state.borrow().waiters.len()
+    }
+
+    /// Adds permits, and hands them to those who wait, in order.
+    ///
+    /// asyncio: `Semaphore.release()` without an `acquire` before it.
+    ///
+    /// # Panics
+    ///
+    /// If there were then more than a [`bounded`](Semaphore::bounded) semaphore was made with, or
+    /// more than `usize::MAX`; nothing has changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(0);
+    /// assert!(semaphore.is_locked());
+    /// semaphore.add_permits(2);
+    /// assert_eq!(semaphore.available(), 2);
+    /// ```
+    #[track_caller]
+    pub fn add_permits(&self, permits: usize) {
+        let (total, limit) = {
+            let mut state = self.state.borrow_mut();
+            let sum = state.total.checked_add(permits);
+            if let Some(sum) = sum.filter(|sum| *sum <= state.limit) {
+                state.total = sum;
+            } else {
+                let (total, limit) = (state.total, state.limit);
+                drop(state);
+                panic!(
+                    "{permits} permits added to a semaphore that has {total} and may have {limit}: \
+                     a permit gives itself back when it is dropped, so add only those that were \
+                     taken for good with `forget`"
+                );
+            }
+            (state.total, state.limit)
+        };
+        debug_assert!(total <= limit, "{total} permits, at most {limit}");
+        self.release(permits);
+    }
+
+    /// Gives permits back, and hands them over.
+    #[inline]
+    fn release(&self, permits: usize) {
+        let mut state = self.state.borrow_mut();
+        state.permits += permits;
+        debug_assert!(
+            state.permits <= state.total,
+            "{} permits of {} are free",
+            state.permits,
+            state.total
+        );
+        if state.waiters.is_empty() {
+            return;
+        }
+        drop(state);
+        self.hand_over();
+    }
+
+    /// Hands over what there is. Ends when the first in line wants more, or nobody waits.
+    fn hand_over(&self) {
+        deliver_each(|| self.state.borrow_mut().grant());
+    }
+
+    #[inline]
+    fn poll_acquire(
+        &self,
+        wanted: usize,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        ready!(budget::take(cx));
+        if !place.is_taken() {
+            let mut state = self.state.borrow_mut();
+            if state.take(wanted) {
+                return Poll::Ready(());
+            }
+            place.join(&mut state.waiters, wanted);
+        }
+        ready!(place.poll(cx, "a permit", &self.state, waiters));
+        let _wanted = place.take(&mut self.state.borrow_mut().waiters);
+        Poll::Ready(())
+    }
+
+    /// The end of an acquire that has not got its permits out.
+    #[cold]
+    fn abandon(&self, place: &mut Place) {
+        match place.leave(&self.state, waiters) {
+            None => {}
+            Some(Left::Granted(permits)) => self.release(permits),
+            // Those behind may want fewer.
+            Some(Left::Waiting(_wanted)) => self.hand_over(),
+        }
+    }
+
+    /// Takes held permits out of circulation.
+    fn forget(&self, permits: usize) {
+        self.state.borrow_mut().total -= permits;
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.borrow();
+        f.debug_struct("Semaphore")
+            .field("available", &state.permits)
+            .field("permits", &state.total)
+            .field("waiters", &state.waiters)
+            .finish()
+    }
+}
+
+/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Acquire<'a> {
+    semaphore: &'a Semaphore,
+    wanted: usize,
+    place: Place,
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Permit<'a>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
+        let Acquire {
+            semaphore,
+            wanted,
+            place,
+        } = &mut *self;
+        ready!(semaphore.poll_acquire(*wanted, place, cx));
+        Poll::Ready(Permit {
+            semaphore,
+            permits: *wanted,
+        })
+    }
+}
+
+impl Drop for Acquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            self.semaphore.abandon(&mut self.place);
+        }
+    }
+}
+
+/// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct AcquireOwned {
+    semaphore: Rc<Semaphore>,
+    wanted: usize,
+    place: Place,
+}
+
+impl Future for AcquireOwned {
+    type Output = OwnedPermit;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
+        let AcquireOwned {
+            semaphore,
+            wanted,
+            place,
+        } = &mut *self;
+        ready!(semaphore.poll_acquire(*wanted, place, cx));
+        Poll::Ready(OwnedPermit {
+            semaphore: semaphore.clone(),
+            permits: *wanted,
+        })
+    }
+}
+
+impl Drop for AcquireOwned {
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            self.semaphore.abandon(&mut self.place);
+        }
+    }
+}
+
+/// A permit, or several: dropping it hands them to those who wait, or back to the semaphore.
+#[derive(Debug)]
+#[must_use = "a permit is given back when it is dropped: bind it to a name, `_` drops it at once"]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    permits: usize,
+}
+
+impl Permit<'_> {
+    /// How many permits it stands for.
+    #[must_use]
+    pub fn permits(&self) -> usize {
+        self.permits
+    }
+
+    /// Takes the permits out of the semaphore for good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lone_sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(2);
+    /// semaphore.try_acquire().expect("there are two").forget();
+    /// assert_eq!(semaphore.available(), 1);
+    /// ```
+    pub fn forget(mut self) {
+        self.semaphore.forget(std::mem::take(&mut self.permits));
+    }
+}
+
+impl Drop for Permit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.release(self.permits);
+    }
+}
+
+/// As [`Permit`], with a share of the semaphore instead of a borrow of it.
+#[derive(Debug)]
+#[must_use = "a permit is given back when it is dropped: bind it to a name, `_` drops it at once"]
+pub struct OwnedPermit {
+    semaphore: Rc<Semaphore>,
+    permits: usize,
+}
+
+impl OwnedPermit {
+    /// How many permits it stands for.
+    #[must_use]
+    pub fn permits(&self) -> usize {
+        self.permits
+    }
+
+    /// The semaphore that it belongs to.
+    #[must_use]
+    pub fn semaphore(&self) -> &Rc<Semaphore> {
+        &self.semaphore
+    }
+
+    /// Takes the permits out of the semaphore for good.
+    pub fn forget(mut self) {
+        self.semaphore.forget(std::mem::take(&mut self.permits));
+    }
+}
+
+impl Drop for OwnedPermit {
+    fn drop(&mut self) {
+        self.semaphore.release(self.permits);
+    }
+}
+
+assert_not_send!(
+    Semaphore,
+    Acquire<'_>,
+    AcquireOwned,
+    Permit<'_>,
+    OwnedPermit
+);

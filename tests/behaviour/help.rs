@@ -1,0 +1,249 @@
+//! What do the modules of this binary share? A trace to write to, leaves to wait at, a log to read.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use lone_executor::{Executor, Settings};
+use lone_tests::bounded_park::BoundedPark;
+
+/// How long a test waits for another thread before it fails.
+pub(crate) const PATIENCE: Duration = lone_tests::bounded_park::PATIENCE;
+
+/// A loop on which a lost wake is an error.
+pub(crate) fn executor() -> Executor<BoundedPark> {
+    executor_with(Settings::default())
+}
+
+/// The same with settings.
+pub(crate) fn executor_with(settings: Settings) -> Executor<BoundedPark> {
+    Executor::with_settings(BoundedPark::new(), settings).expect("a loop index is free")
+}
+
+/// Takes turns until nothing is ready; returns how many tasks are left.
+pub(crate) fn run_until_idle(executor: &mut Executor<BoundedPark>) -> usize {
+    for _ in 0..100_000 {
+        let turn = executor.turn(Some(Duration::ZERO));
+        let turn = turn.expect("the park works");
+        if turn.ready == 0 {
+            return turn.tasks;
+        }
+    }
+    panic!("the loop was still busy after 100,000 turns");
+}
+
+/// What happened, in order; a clone writes to the same list.
+#[derive(Clone, Default)]
+pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
+
+impl Trace {
+    pub(crate) fn say(&self, what: impl Into<String>) {
+        let what = what.into();
+        self.0.borrow_mut().push(what);
+    }
+
+    /// All that was said, and begins anew.
+    pub(crate) fn take(&self) -> String {
+        self.0.take().join(" ")
+    }
+}
+
+/// Says something when it is dropped.
+pub(crate) struct SayOnDrop(pub(crate) Trace, pub(crate) &'static str);
+
+impl Drop for SayOnDrop {
+    fn drop(&mut self) {
+        self.0.say(self.1);
+    }
+}
+
+/// Runs a closure when it is dropped: a destructor to order.
+pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> OnDrop<F> {
+    pub(crate) fn new(f: F) -> OnDrop<F> {
+        OnDrop(Some(f))
+    }
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+/// Waits for ever, and holds `guard` meanwhile.
+pub(crate) async fn hold_for_ever<G>(guard: G) {
+    let _guard = guard;
+    std::future::pending::<()>().await;
+}
+
+/// A place for somebody's waker.
+pub(crate) type WakerPlace = Rc<RefCell<Option<Waker>>>;
+
+/// Leaves the waker of whoever polls it in `place`, says so to `trace`, and waits for ever.
+pub(crate) async fn leave_waker(place: WakerPlace, trace: Trace, name: &'static str) {
+    poll_fn(|cx| {
+        trace.say(name);
+        place.replace(Some(cx.waker().clone()));
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+/// The waker left in `place`.
+pub(crate) fn waker_in(place: &WakerPlace) -> Waker {
+    place
+        .borrow()
+        .clone()
+        .expect("the task has left its waker here")
+}
+
+/// Wakes itself `wakes` times within one poll, and is ready at the next.
+pub(crate) async fn yield_waking(wakes: usize) {
+    let mut polled = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        (0..wakes).for_each(|_| cx.waker().wake_by_ref());
+        Poll::Pending
+    })
+    .await;
+}
+
+/// An event within one loop: once set, everybody who waits goes on, first come, first woken.
+#[derive(Clone, Default)]
+pub(crate) struct Flag(Rc<(Cell<bool>, RefCell<Vec<Waker>>)>);
+
+impl Flag {
+    pub(crate) fn set(&self) {
+        self.0.0.set(true);
+        for waker in self.0.1.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) async fn wait(&self) {
+        poll_fn(|cx| {
+            if self.0.0.get() {
+                return Poll::Ready(());
+            }
+            self.0.1.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// The same between threads, for one who waits.
+#[derive(Clone, Default)]
+pub(crate) struct SharedFlag(Arc<(AtomicBool, Mutex<Option<Waker>>)>);
+
+impl SharedFlag {
+    pub(crate) fn set(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        let waker = lock(&self.0.1).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) async fn wait(&self) {
+        poll_fn(|cx| {
+            let mut waiter = lock(&self.0.1);
+            if self.0.0.load(Ordering::SeqCst) {
+                return Poll::Ready(());
+            }
+            *waiter = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// A lock that does not mind a test that has failed while it held it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A waker of somebody else's, that counts.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicUsize);
+
+impl Counter {
+    /// How often it was woken.
+    pub(crate) fn wakes(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Polls once with a waker that counts; says whether the future was ready, and how to count.
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> (Poll<F::Output>, Arc<Counter>) {
+    let counter = Arc::new(Counter::default());
+    let waker = Waker::from(counter.clone());
+    let polled = std::pin::Pin::new(future).poll(&mut Context::from_waker(&waker));
+    (polled, counter)
+}
+
+// ----- the log -------------------------------------------------------------------------------------
+
+thread_local! {
+    /// Tests of one binary run side by side, one to a thread: each reads its own.
+    static REPORTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Recorder;
+
+impl log::Log for Recorder {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let line = format!("{} {}: {}", record.level(), record.target(), record.args());
+            // At thread exit nobody reads it any more.
+            let _ = REPORTS.try_with(|reports| reports.borrow_mut().push(line));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// From here on what the loop reports on this thread is recorded.
+pub(crate) fn record_reports() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        log::set_logger(&Recorder).expect("no other module installs a logger");
+        log::set_max_level(log::LevelFilter::Warn);
+    });
+    take_reports();
+}
+
+/// What the loop has reported on this thread since the last call.
+pub(crate) fn take_reports() -> Vec<String> {
+    REPORTS.with(RefCell::take)
+}
+
+/// Asserts that there is one report since the last call and that it says all of `words`.
+#[track_caller]
+pub(crate) fn assert_one_report(words: &[&str]) {
+    let reports = take_reports();
+    assert_eq!(reports.len(), 1, "one report, not {reports:#?}");
+    for word in words {
+        assert!(reports[0].contains(word), "{word:?} is in {:?}", reports[0]);
+    }
+}

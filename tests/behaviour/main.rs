@@ -1,0 +1,16 @@
+//! How does lone behave, seen from outside? One binary, one module a subject.
+//!
+//! Whole traces are asserted where scheduling is the subject. No test sleeps: one that waits for
+//! another thread waits for a message or a wake, and fails when none comes.
+
+mod help;
+
+mod budget;
+mod cancel;
+mod guest;
+mod panic;
+mod remote;
+mod run;
+mod shutdown;
+mod task;
+mod wake;
