@@ -23,7 +23,9 @@ pub const DEFAULT_BUDGET: u16 = 128;
 /// How many refusals within one poll fill the budget again.
 const REFUSALS: u16 = 8;
 
+/// Aligned to a word, so that it is moved as one.
 #[derive(Clone, Copy)]
+#[repr(align(8))]
 pub(crate) struct Budget {
     left: u16,
     refusals: u16,
@@ -32,18 +34,10 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Where no loop polls, nothing is refused.
-    const UNLIMITED: Budget = Budget {
-        left: u16::MAX,
-        refusals: 0,
-        full: u16::MAX,
-    };
+    const UNLIMITED: Budget = Budget { left: u16::MAX, refusals: 0, full: u16::MAX };
 
     pub(crate) const fn full(size: u16) -> Budget {
-        Budget {
-            left: size,
-            refusals: 0,
-            full: size,
-        }
+        Budget { left: size, refusals: 0, full: size }
     }
 }
 
@@ -57,13 +51,29 @@ pub(crate) fn replace(budget: Budget) -> Budget {
     BUDGET.with(|cell| cell.replace(budget))
 }
 
+/// Sets the budget of what is polled next.
+#[inline]
+pub(crate) fn set(budget: Budget) {
+    BUDGET.with(|cell| cell.set(budget));
+}
+
 /// Sets the budget for a poll of a child: a full one of its own.
 pub(crate) fn refill() -> Budget {
     BUDGET.with(|cell| cell.replace(Budget::full(cell.get().full)))
 }
 
-pub(crate) fn clear() {
-    BUDGET.with(|cell| cell.set(Budget::UNLIMITED));
+/// Nobody is polled for now; what was in force is put back when the guard is dropped.
+pub(crate) fn suspend() -> Suspended {
+    Suspended(replace(Budget::UNLIMITED))
+}
+
+/// While it lives the loop that is entered sets the budgets; loops of one thread nest.
+pub(crate) struct Suspended(Budget);
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        set(self.0);
+    }
 }
 
 /// Asks for one operation: call it first in the poll of a leaf future.
@@ -91,11 +101,7 @@ fn refuse(cell: &Cell<Budget>, cx: &mut Context<'_>) -> Poll<()> {
     }
     budget.refusals += 1;
     if budget.refusals > REFUSALS {
-        cell.set(Budget {
-            left: budget.full - 1,
-            refusals: 0,
-            ..budget
-        });
+        cell.set(Budget { left: budget.full - 1, refusals: 0, ..budget });
         return Poll::Ready(());
     }
     cell.set(budget);
@@ -137,11 +143,8 @@ mod tests {
         replace(before);
         let granted = |n| std::iter::repeat_n(true, n);
         let refused = |n| std::iter::repeat_n(false, n);
-        let expected: Vec<bool> = granted(3)
-            .chain(refused(8))
-            .chain(granted(3))
-            .chain(refused(2))
-            .collect();
+        let expected: Vec<bool> =
+            granted(3).chain(refused(8)).chain(granted(3)).chain(refused(2)).collect();
         assert_eq!(answers, expected);
     }
 

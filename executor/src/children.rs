@@ -28,10 +28,9 @@ use crate::core::Core;
 use crate::inbox::Item;
 use crate::num::Num;
 use crate::registry::{self, LoopNumber};
-use crate::route;
 use crate::slots::Parent;
 use crate::trace::{self, Event};
-use crate::waker::number;
+use crate::waker::{number, running};
 
 /// The child slots of one future.
 #[derive(Debug)]
@@ -65,7 +64,7 @@ impl Children {
     ///
     /// If no loop is running on this thread.
     pub fn batch(&mut self, cx: &Context<'_>) -> Batch {
-        let Some(core) = route::running(Rc::clone) else {
+        let Some(core) = running(Core::to_rc) else {
             panic!(
                 "a lone combinator was polled where no loop is running on this thread: await it \
                  inside lone::run(async {{ … }})"
@@ -82,7 +81,7 @@ impl Children {
 
     /// Takes slots in the loop that runs here.
     #[cold]
-    fn settle(&mut self, core: &Rc<Core>) -> u32 {
+    fn settle(&mut self, core: &Core) -> u32 {
         self.release();
         let made = core.slots.borrow_mut().insert_group(self.size);
         let Some((group, seq)) = made else {
@@ -92,15 +91,8 @@ impl Children {
                 self.size
             );
         };
-        self.home = Some(Home {
-            number: core.number(),
-            group,
-            seq,
-        });
-        trace::emit(|| Event::Children {
-            count: self.size,
-            by: core.polled(),
-        });
+        self.home = Some(Home { number: core.number(), group, seq });
+        trace::emit(|| Event::Children { count: self.size, by: core.polled() });
         group
     }
 
@@ -109,7 +101,7 @@ impl Children {
         let Some(Home { number, group, seq }) = self.home.take() else {
             return;
         };
-        let here = route::running(|core| (core.number() == number).then(|| core.clone()));
+        let here = running(|core| (core.number() == number).then(|| core.to_rc()));
         if let Some(core) = here.flatten() {
             let parent = core.slots.borrow_mut().remove_group(group, seq);
             drop(parent);
@@ -158,10 +150,7 @@ pub struct Batch {
 impl Batch {
     /// The next child to poll; `None`: the batch is done. Those that are woken meanwhile are left
     /// for the next poll of the group, which their wakes have asked for.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the children are polled between two calls"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "the children are polled between two calls")]
     pub fn next(&mut self) -> Option<Child> {
         while self.left > 0 {
             self.left -= 1;
@@ -180,18 +169,13 @@ impl Batch {
 
     /// Ends a child: wakes for it mean nobody from here on. Call it before you drop its future.
     pub fn end(&self, child: Child) {
-        self.core
-            .slots
-            .borrow_mut()
-            .end_member(self.group, child.member);
+        self.core.slots.borrow_mut().end_member(self.group, child.member);
     }
 }
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch")
-            .field("left", &self.left)
-            .finish_non_exhaustive()
+        f.debug_struct("Batch").field("left", &self.left).finish_non_exhaustive()
     }
 }
 

@@ -1,15 +1,17 @@
 //! What does a loop own that its tasks may reach? The part that knows no park: slots and inbox.
 //!
-//! It is found through the thread-local of `route` by `spawn`, wakers and groups, and is the same
+//! It is found through the thread-local of `waker` by `spawn`, wakers and groups, and is the same
 //! type for every park. Invariant: **no user code under a borrow of `slots`**; what has to be
 //! dropped or woken is carried out of the borrow first.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Waker};
+
+use log::Level;
 
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
@@ -19,15 +21,18 @@ use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
 use crate::registry::LoopNumber;
 use crate::remote::Remote;
-use crate::slots::{Next, Slots, Woken};
+use crate::slots::{Next, Slots, Top, Woken};
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
-use crate::waker::waker;
-use crate::{budget, route};
+use crate::waker::{running, waker};
+use crate::{budget, report, route::KeptWaker};
 
 /// Futures above this size are boxed on entry: they would be copied through the caller's frames,
 /// and would hold their block for as long as a handle is kept.
 const BOXED_ABOVE: usize = 16 << 10;
+
+/// How many futures that a closed loop refuses are dropped within the drop of one.
+const MOST_REFUSALS: u32 = 16;
 
 /// How far a loop's life has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +46,38 @@ pub(crate) enum Phase {
 }
 
 pub(crate) struct Core {
+    me: Weak<Core>,
     number: LoopNumber,
     pub(crate) slots: RefCell<Slots>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) phase: Cell<Phase>,
-    /// Who is being polled: a child, or the same as `root`.
-    current: Cell<Option<Num>>,
     /// The root that is being polled: a task or main.
     root: Cell<Option<Num>>,
+    /// The child that is being polled, on behalf of `root`.
+    child: Cell<Option<Num>>,
     tasks_made: Cell<u64>,
+    /// While a refused future is being dropped: how many more were refused within.
+    refusing: Cell<Option<u32>>,
 }
 
 impl Core {
     pub(crate) fn new(number: LoopNumber, first_generation: u32, inbox: Arc<Inbox>) -> Rc<Core> {
-        Rc::new(Core {
+        Rc::new_cyclic(|me| Core {
+            me: me.clone(),
             number,
             slots: RefCell::new(Slots::new(number.index(), first_generation)),
             inbox,
             phase: Cell::new(Phase::Open),
-            current: Cell::new(None),
             root: Cell::new(None),
+            child: Cell::new(None),
             tasks_made: Cell::new(0),
+            refusing: Cell::new(None),
         })
+    }
+
+    /// An owner of this core.
+    pub(crate) fn to_rc(&self) -> Rc<Core> {
+        self.me.upgrade().expect("whoever has a reference to a core has it from an owner")
     }
 
     #[inline]
@@ -72,6 +87,12 @@ impl Core {
 
     pub(crate) fn number(&self) -> LoopNumber {
         self.number
+    }
+
+    /// Nobody is polled any more, whatever has ended the run.
+    pub(crate) fn nobody_is_polled(&self) {
+        self.root.set(None);
+        self.child.set(None);
     }
 
     /// The root that is being polled.
@@ -109,13 +130,11 @@ impl Core {
         F::Output: 'static,
     {
         if self.phase.get() == Phase::Closed {
+            self.refuse(future, site);
             return JoinHandle::refused();
         }
         let id = TaskId::new(self.tasks_made.get() + 1);
-        let made = self
-            .slots
-            .borrow_mut()
-            .insert_root(|num| cell::new(future, num, id, site));
+        let made = self.slots.borrow_mut().insert_root(|num| cell::new(future, num, id, site));
         let Some((num, joined)) = made else {
             panic!(
                 "a loop can have 16,777,216 tasks and children at once, and it has: let some end \
@@ -130,70 +149,84 @@ impl Core {
             size: joined.task().size(),
         });
         self.slots.borrow_mut().wake(num); // [2] enqueue
-        trace::emit(|| Event::Enqueue {
-            who: trace::Who::Task(id),
-        });
+        trace::emit(|| Event::Enqueue { who: trace::Who::Task(id) });
         if self.phase.get() == Phase::Closing {
             joined.task().ask_cancel(shutdown_reason);
         }
         JoinHandle::new(joined)
     }
 
+    /// Drops a future that a closed loop does not take.
+    ///
+    /// Its destructor may spawn again, and so on without end: beyond [`MOST_REFUSALS`] of them
+    /// within one, the rest is leaked.
+    #[cold]
+    fn refuse<F>(&self, future: F, site: &'static Location<'static>) {
+        let Some(nested) = self.refusing.get() else {
+            self.refusing.set(Some(0));
+            let _outermost = Refusing(self);
+            drop(future);
+            return;
+        };
+        self.refusing.set(Some(nested + 1));
+        if nested < MOST_REFUSALS {
+            drop(future);
+            return;
+        }
+        std::mem::forget(future);
+        if nested == MOST_REFUSALS {
+            report::say(
+                Level::Error,
+                "lone::executor",
+                &format!(
+                    "destructors go on spawning on a loop that is closed; what they spawn at \
+                     {site} is leaked, for dropping it would never end"
+                ),
+            );
+        }
+    }
+
     // ----- [4] poll ----------------------------------------------------------------------------
 
-    /// [3] dequeue and [4] poll: the next one in the queue. Returns whether main has ended.
-    #[inline]
-    pub(crate) fn poll_next(
+    /// [3] dequeue and [4] poll: the next `count` of the batch. Returns whether main has ended;
+    /// then those behind it are left.
+    pub(crate) fn poll_some(
         &self,
-        size: u16,
+        count: usize,
+        budget: Budget,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> bool {
-        let Some((num, next)) = self.slots.borrow_mut().next() else {
-            return false;
-        };
-        trace::emit(|| Event::Dequeue { who: self.who(num) });
-        self.current.set(Some(num));
-        self.root.set(Some(num));
-        budget::replace(Budget::full(size));
-        let waker = waker(num);
-        let mut cx = Context::from_waker(&waker);
-        let ended = match next {
-            Next::Task(task) => {
-                self.poll_task(task, num, &mut cx);
-                false
-            }
-            Next::Main => {
-                trace::begin_poll(num);
-                let ended = main(&mut cx);
-                if ended {
-                    trace::emit(|| Event::Complete {
-                        who: trace::Who::Main,
-                    });
-                } else {
-                    trace::end_poll(num);
+        let mut main_has_ended = false;
+        for _ in 0..count {
+            let next = self.slots.borrow_mut().next();
+            let Some((num, next)) = next else { continue };
+            trace::emit(|| Event::Dequeue { who: self.who(num) });
+            self.root.set(Some(num));
+            budget::set(budget);
+            let waker = waker(num);
+            let mut cx = Context::from_waker(&waker);
+            match next {
+                Next::Task(task) => self.poll_task(task, num, &mut cx),
+                Next::Main => {
+                    main_has_ended = poll_main(num, &mut cx, main);
+                    if main_has_ended {
+                        break;
+                    }
                 }
-                ended
             }
-        };
-        self.current.set(None);
+        }
         self.root.set(None);
-        ended
+        main_has_ended
     }
 
     #[inline]
     fn poll_task(&self, task: Task, num: Num, cx: &mut Context<'_>) {
-        let raise = || {
-            trace::emit(|| Event::Complete {
-                who: trace::Who::Task(task.id()),
-            });
-            self.slots.borrow_mut().raise(num);
-        };
         if task.cancel_asked() {
             self.stop(&task, cancelled(&task));
             return;
         }
         trace::begin_poll(num);
-        if task.poll(cx, &raise) {
+        if task.poll(cx, self) {
             self.finish(task);
         } else {
             trace::end_poll(num); // [5] await
@@ -203,13 +236,16 @@ impl Core {
     /// Drops a task's body at its await point, leaves `why` as its outcome, and ends it.
     #[cold]
     pub(crate) fn stop(&self, task: &Task, why: JoinError) {
-        trace::emit(|| Event::Stopped {
-            task: task.id(),
-            reason: why.to_string(),
-        });
-        if task.stop(why, &|| self.slots.borrow_mut().raise(task.num())) {
+        trace::emit(|| Event::Stopped { task: task.id(), reason: why.to_string() });
+        if task.stop(why, self) {
             self.finish(task.clone());
         }
+    }
+
+    /// [7] complete: the body is about to be dropped; nobody can wake the task any more.
+    pub(crate) fn raise(&self, task: TaskId, num: Num) {
+        trace::emit(|| Event::Complete { who: trace::Who::Task(task) });
+        self.slots.borrow_mut().raise(num);
     }
 
     /// [7] complete → [8] join → [9] reap: the body is gone and the outcome is there.
@@ -217,7 +253,7 @@ impl Core {
         let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
         drop(leftover);
         trace::emit(|| Event::Join { task: task.id() });
-        task.set_joiner(route::KeptWaker::NOBODY).wake(); // [8] join
+        task.set_joiner(KeptWaker::NOBODY).wake_in_the_loop(); // [8] join
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
         drop(task);
@@ -225,14 +261,31 @@ impl Core {
 
     // ----- [6] wake ----------------------------------------------------------------------------
 
-    /// [6] wake. Returns a foreign waker to be woken after every borrow has ended.
+    /// [6] wake, where nothing is out of the ordinary. `false`: use [`Core::wake`].
     #[inline]
+    pub(crate) fn wake_fast(&self, num: Num) -> bool {
+        // A trace tells every wake, so it takes the other way.
+        cfg!(not(feature = "trace")) && self.slots.borrow_mut().wake_fast(num)
+    }
+
+    /// [6] wake. Returns a foreign waker to be woken after every borrow has ended.
     pub(crate) fn wake(&self, num: Num) -> Option<Waker> {
         let woken = self.slots.borrow_mut().wake(num);
-        self.trace_wake(num, &woken);
-        match woken {
-            Woken::Foreign(waker) => Some(waker),
-            Woken::Queued | Woken::Again | Woken::Stale => None,
+        self.trace_wake(num, woken);
+        if woken == Woken::Child { self.wake_parents(num) } else { None }
+    }
+
+    /// [6] wake, from a child on upwards. Returns a foreign waker to be woken after every borrow
+    /// has ended.
+    fn wake_parents(&self, child: Num) -> Option<Waker> {
+        let top = self.slots.borrow_mut().walk_up(child);
+        match top {
+            Top::Nowhere => None,
+            Top::Root(root) => {
+                trace::emit(|| Event::Enqueue { who: self.who(root) });
+                None
+            }
+            Top::Foreign(waker) => Some(waker),
         }
     }
 
@@ -240,21 +293,17 @@ impl Core {
     pub(crate) fn poll_child<R>(&self, num: Num, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
         struct Restore<'a> {
             core: &'a Core,
-            current: Option<Num>,
+            child: Option<Num>,
             budget: Budget,
         }
         impl Drop for Restore<'_> {
             fn drop(&mut self) {
-                self.core.current.set(self.current);
+                self.core.child.set(self.child);
                 budget::replace(self.budget);
             }
         }
-        let current = self.current.replace(Some(num));
-        let _restore = Restore {
-            core: self,
-            current,
-            budget: budget::refill(),
-        };
+        let child = self.child.replace(Some(num));
+        let _restore = Restore { core: self, child, budget: budget::refill() };
         let waker = waker(num);
         f(&mut Context::from_waker(&waker))
     }
@@ -262,18 +311,14 @@ impl Core {
     // ----- traces ------------------------------------------------------------------------------
 
     #[cfg(feature = "trace")]
-    fn trace_wake(&self, num: Num, woken: &Woken) {
+    fn trace_wake(&self, num: Num, woken: Woken) {
         let again = match woken {
             Woken::Stale => return,
             Woken::Again => true,
-            Woken::Queued | Woken::Foreign(_) => false,
+            Woken::Queued | Woken::Child => false,
         };
         let by = trace::cause(self.polled());
-        trace::emit(|| Event::Wake {
-            who: self.who(num),
-            by,
-            again,
-        });
+        trace::emit(|| Event::Wake { who: self.who(num), by, again });
         if !again {
             trace::emit(|| Event::Enqueue { who: self.who(num) });
         }
@@ -282,19 +327,41 @@ impl Core {
     #[cfg(not(feature = "trace"))]
     #[inline(always)]
     #[expect(clippy::unused_self, reason = "the twin of the function above")]
-    fn trace_wake(&self, _num: Num, _woken: &Woken) {}
+    fn trace_wake(&self, _num: Num, _woken: Woken) {}
 
     /// Who is being polled, as traces name it.
     pub(crate) fn polled(&self) -> trace::Who {
-        self.current
-            .get()
-            .map_or(trace::Who::Unknown, |num| self.who(num))
+        self.child.get().or(self.root.get()).map_or(trace::Who::Unknown, |num| self.who(num))
     }
 
     /// Who lives behind a number of this loop.
     pub(crate) fn who(&self, num: Num) -> trace::Who {
         self.slots.borrow().who(num)
     }
+}
+
+/// While it lives a refused future is being dropped.
+struct Refusing<'a>(&'a Core);
+
+impl Drop for Refusing<'_> {
+    fn drop(&mut self) {
+        self.0.refusing.set(None);
+    }
+}
+
+fn poll_main(
+    num: Num,
+    cx: &mut Context<'_>,
+    main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+) -> bool {
+    trace::begin_poll(num);
+    let ended = main(cx);
+    if ended {
+        trace::emit(|| Event::Complete { who: trace::Who::Main });
+    } else {
+        trace::end_poll(num);
+    }
+    ended
 }
 
 /// Why this task is being stopped.
@@ -305,11 +372,7 @@ fn cancelled(task: &Task) -> JoinError {
 
 /// The reason of those who are left when the loop shuts down.
 pub(crate) fn shutdown_reason() -> Cancelled {
-    Cancelled::new(
-        Reason::from("the loop is shutting down"),
-        Source::Shutdown,
-        None,
-    )
+    Cancelled::new(Reason::from("the loop is shutting down"), Source::Shutdown, None)
 }
 
 /// Puts a future on the loop that runs on this thread, as a task of its own.
@@ -351,14 +414,13 @@ where
     F::Output: 'static,
 {
     let site = Location::caller();
-    // The core is cloned out: making the task may run user code (a destructor, a trace sink).
-    let Some(core) = route::running(Rc::clone) else {
+    let Some(handle) = running(|core| core.spawn(future, site)) else {
         panic!(
             "spawn was called where no loop is running on this thread: call it inside \
              lone::run(async {{ … }}), or hand work to a loop on another thread with Remote::spawn"
         );
     };
-    core.spawn(future, site)
+    handle
 }
 
 /// Whether a loop is running on this thread.
@@ -376,7 +438,7 @@ where
 /// ```
 #[must_use]
 pub fn is_running() -> bool {
-    route::running(|_| ()).is_some()
+    running(|_| ()).is_some()
 }
 
 /// A handle to the loop that runs on this thread, which may go to other threads.
@@ -387,7 +449,7 @@ pub fn is_running() -> bool {
 #[must_use]
 #[track_caller]
 pub fn remote() -> Remote {
-    let Some(inbox) = route::running(|core| core.inbox.clone()) else {
+    let Some(inbox) = running(|core| core.inbox.clone()) else {
         panic!(
             "remote() was called where no loop is running on this thread: call it inside \
              lone::run(async {{ … }}), or take Runtime::remote"
@@ -414,5 +476,5 @@ pub fn remote() -> Remote {
 /// ```
 #[must_use]
 pub fn current_task() -> Option<TaskId> {
-    route::running(|core| core.current_task()).flatten()
+    running(|core| core.current_task()).flatten()
 }

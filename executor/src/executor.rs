@@ -30,17 +30,19 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::budget::{self, DEFAULT_BUDGET};
+use crate::budget::{self, Budget, DEFAULT_BUDGET};
 use crate::core::{Core, Phase, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
+use crate::panicked::Panic;
 use crate::park::Park;
 use crate::registry;
 use crate::remote::Remote;
 use crate::report;
 use crate::route;
 use crate::trace::{self, Event};
+use crate::waker::{Entered, enter, running};
 
 /// How often the clock is read within a batch: 20 ns each time.
 const POLLS_A_READING: u32 = 16;
@@ -75,6 +77,8 @@ impl Default for Settings {
 pub enum RunError {
     /// A loop is running on this thread already; the future was dropped without a poll.
     Nested,
+    /// The loop was shut down; the future was dropped without a poll.
+    Closed,
     /// The system refused: a descriptor, or waiting.
     Io(io::Error),
 }
@@ -86,6 +90,7 @@ impl std::fmt::Display for RunError {
                 "a loop is running on this thread already: inside it, `.await` the future or \
                  spawn it; to run a second loop, use another thread",
             ),
+            RunError::Closed => f.write_str("the loop was shut down: make a new one"),
             RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
         }
     }
@@ -94,7 +99,7 @@ impl std::fmt::Display for RunError {
 impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            RunError::Nested => None,
+            RunError::Nested | RunError::Closed => None,
             RunError::Io(error) => Some(error),
         }
     }
@@ -171,15 +176,7 @@ impl<P: Park> Executor<P> {
         let (number, first_generation) = registry::register(&inbox)?;
         let core = Core::new(number, first_generation, inbox);
         let (pace, items) = (Pace::default(), Vec::new());
-        Ok(Executor {
-            core,
-            park,
-            settings,
-            pace,
-            items,
-            parked: false,
-            turns: 0,
-        })
+        Ok(Executor { core, park, settings, pace, items, parked: false, turns: 0 })
     }
 
     /// Runs `main` to its end, and with it whatever is ready. Tasks that are left stay for the next
@@ -187,50 +184,56 @@ impl<P: Park> Executor<P> {
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread, if the system refuses to wait, and where `main` panics.
+    /// If a loop is running on this thread, if this one was shut down, if the system refuses to
+    /// wait, and where `main` panics.
     pub fn block_on<F: Future>(&mut self, main: F) -> F::Output {
-        self.try_block_on(main)
-            .unwrap_or_else(|error| panic!("{error}"))
+        self.try_block_on(main).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// As [`Executor::block_on`], with an error where that panics by itself.
     ///
     /// # Errors
     ///
-    /// [`RunError::Nested`] if a loop is running on this thread: `main` is dropped unpolled.
-    /// [`RunError::Io`] if the system refuses to wait.
+    /// [`RunError::Nested`] if a loop is running on this thread, [`RunError::Closed`] after
+    /// [`Executor::shutdown`]: `main` is dropped unpolled. [`RunError::Io`] if the system refuses to
+    /// wait.
     ///
     /// # Panics
     ///
     /// Where `main` panics.
     pub fn try_block_on<F: Future>(&mut self, main: F) -> Result<F::Output, RunError> {
-        if route::running(|_| ()).is_some() {
+        if running(|_| ()).is_some() {
             return Err(RunError::Nested);
         }
-        let here = self.enter();
-        let outcome = {
-            let slot = MainSlot::new(self.core.clone());
-            let mut main = pin!(main);
-            let mut outcome = None;
-            let mut poll_main = |cx: &mut Context<'_>| {
-                match catch_unwind(AssertUnwindSafe(|| main.as_mut().poll(cx))) {
-                    Ok(Poll::Pending) => return false,
-                    Ok(Poll::Ready(output)) => outcome = Some(Ok(output)),
-                    Err(panic) => outcome = Some(Err(panic)),
-                }
-                true
-            };
-            while !self.one_turn(&mut poll_main, None)? {}
-            // Main's number is stale before main's destructors run, at the end of this block.
-            drop(slot);
-            outcome
-        };
-        self.leave(here);
-        match outcome {
-            Some(Ok(output)) => Ok(output),
-            Some(Err(panic)) => resume_unwind(panic),
-            None => unreachable!("a turn says that main has ended only if it left an outcome"),
+        if self.core.phase.get() == Phase::Closed {
+            return Err(RunError::Closed);
         }
+        let here = self.enter();
+        // Whatever main's destructors do, the loop is left in order.
+        let ran = catch_unwind(AssertUnwindSafe(|| self.run_main(main)));
+        self.leave(here);
+        match ran {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => Err(RunError::Io(error)),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// Turns until `main` has ended, and drops it while the loop is still the running one.
+    fn run_main<F: Future>(&mut self, main: F) -> io::Result<F::Output> {
+        let mut main = pin!(main);
+        // Dropped first: main's number is stale before main's destructors run.
+        let _slot = MainSlot::new(self.core.clone());
+        let mut output = None;
+        let mut poll_main = |cx: &mut Context<'_>| match main.as_mut().poll(cx) {
+            Poll::Pending => false,
+            Poll::Ready(ready) => {
+                output = Some(ready);
+                true
+            }
+        };
+        while !self.one_turn(&mut poll_main, None)? {}
+        Ok(output.expect("a turn says that main has ended only if it left its output"))
     }
 
     /// One turn, for a host that has a loop of its own. Waits for `max_wait` at most (`None`: until
@@ -241,18 +244,18 @@ impl<P: Park> Executor<P> {
     ///
     /// # Errors
     ///
-    /// What the system says about waiting.
+    /// What the system says about waiting; [`RunError::Closed`] after [`Executor::shutdown`].
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
+        if self.core.phase.get() == Phase::Closed {
+            return Err(io::Error::other(RunError::Closed));
+        }
         let here = self.enter();
         let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait);
         let rested = self.park.rest();
         self.leave(here);
         turned.and(rested)?;
         let slots = self.core.slots.borrow();
-        Ok(Turn {
-            ready: slots.ready(),
-            tasks: slots.count_tasks(),
-        })
+        Ok(Turn { ready: slots.ready(), tasks: slots.count_tasks() })
     }
 
     /// One turn of the loop. Returns whether main has ended.
@@ -270,14 +273,17 @@ impl<P: Park> Executor<P> {
         }
 
         // b: run one batch (the tasks that were ready when the turn began)
-        let batch = self.core.slots.borrow().ready();
+        let batch = self.core.slots.borrow_mut().begin_batch();
         trace::emit(|| Event::Batch { ready: batch });
-        for _ in 0..batch {
-            let main_has_ended = self.core.poll_next(self.settings.budget, main);
-            if main_has_ended {
+        let budget = Budget::full(self.settings.budget);
+        let mut left = batch;
+        while left > 0 {
+            let some = left.min(self.pace.some(&self.settings));
+            left -= some;
+            if self.core.poll_some(some, budget, main) {
                 return Ok(true);
             }
-            if self.pace.is_due(&self.settings, &self.park) {
+            if self.pace.is_due(some, &self.settings, &self.park) {
                 self.look(Some(Duration::ZERO))?;
             }
         }
@@ -287,11 +293,7 @@ impl<P: Park> Executor<P> {
             return Ok(false);
         }
         self.parked = self.core.inbox.prepare_to_park();
-        let limit = if self.parked {
-            max_wait
-        } else {
-            Some(Duration::ZERO)
-        };
+        let limit = if self.parked { max_wait } else { Some(Duration::ZERO) };
         trace::emit(|| Event::Ask { limit });
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
@@ -302,10 +304,7 @@ impl<P: Park> Executor<P> {
     /// d park, e fire: the wait itself, and what it lets happen, are the park's.
     fn look(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let looked = self.park.park(limit);
-        self.pace = Pace {
-            polls: 0,
-            since: self.park.reading(),
-        };
+        self.pace = Pace { polls: 0, since: self.park.reading() };
         looked
     }
 
@@ -321,15 +320,12 @@ impl<P: Park> Executor<P> {
         let _cause = trace::because(trace::Cause::Inbox);
         for item in items.drain(..) {
             match item {
-                Item::Wake(num) => {
-                    if let Some(foreign) = self.core.wake(num) {
-                        foreign.wake();
-                    }
-                }
+                // It may end at the foreign parent of a group of children.
+                Item::Wake(num) => route::reporting_panics(|| route::wake(num)),
                 Item::Release(what) => self.park.release(what),
                 Item::ReleaseGroup { group, seq } => {
                     let parent = self.core.slots.borrow_mut().remove_group(group, seq);
-                    drop(parent);
+                    route::reporting_panics(|| drop(parent));
                 }
                 // It catches what its user's code panics with, and gives it to whoever asked.
                 Item::Call(call) => call(),
@@ -396,10 +392,7 @@ impl<P: Park> Executor<P> {
         let begin = Instant::now();
         loop {
             let tasks = self.core.slots.borrow().tasks();
-            let in_time = self
-                .settings
-                .grace
-                .is_none_or(|grace| begin.elapsed() < grace);
+            let in_time = self.settings.grace.is_none_or(|grace| begin.elapsed() < grace);
             if tasks.is_empty() || !in_time {
                 break;
             }
@@ -409,11 +402,7 @@ impl<P: Park> Executor<P> {
                 }
             }
             if let Err(error) = self.one_turn(&mut |_| false, Some(Duration::ZERO)) {
-                report::say(
-                    Level::Error,
-                    "lone::executor",
-                    &format!("during shutdown: {error}"),
-                );
+                report::say(Level::Error, "lone::executor", &format!("during shutdown: {error}"));
                 break;
             }
         }
@@ -433,14 +422,21 @@ impl<P: Park> Executor<P> {
             report::say(Level::Warn, "lone::executor", &message);
             self.core.stop(&task, JoinError::LoopClosed);
         }
-        drop(self.core.inbox.close());
+        for item in self.core.inbox.close() {
+            // What a closure has captured is user code: its destructor may panic.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(item))) {
+                let whose = "a task from another thread, which the closed loop has not taken";
+                report::unread_panic(whose, &Panic::new(payload));
+            }
+        }
     }
 
     /// Makes this the running loop of this thread until the guard is dropped.
     fn enter(&self) -> Here<P> {
         Here {
+            _core: enter(self.core.clone()),
             _park: self.park.enter(self.core.number()),
-            _core: route::enter(self.core.clone()),
+            _budget: budget::suspend(),
         }
     }
 
@@ -449,7 +445,7 @@ impl<P: Park> Executor<P> {
     /// A host that waits for the park's descriptor is told now if there is work already.
     fn leave(&mut self, here: Here<P>) {
         drop(here);
-        budget::clear();
+        self.core.nobody_is_polled();
         self.parked = self.core.inbox.prepare_to_park();
         if !self.parked || self.core.slots.borrow().ready() > 0 {
             self.core.inbox.unparker().unpark();
@@ -469,8 +465,9 @@ impl<P: Park> std::fmt::Debug for Executor<P> {
 
 /// While it lives its loop is the one that runs on this thread.
 struct Here<P: Park> {
-    _core: route::Entered,
+    _core: Entered,
     _park: P::Entered,
+    _budget: budget::Suspended,
 }
 
 /// The slot of a main future: its number is stale once this is dropped.
@@ -497,9 +494,15 @@ impl Drop for MainSlot {
 }
 
 impl Pace {
-    #[inline]
-    fn is_due(&mut self, settings: &Settings, park: &impl Park) -> bool {
-        self.polls += 1;
+    /// How many may be polled before it has to be asked again.
+    fn some(&self, settings: &Settings) -> usize {
+        let reading = POLLS_A_READING - self.polls % POLLS_A_READING;
+        reading.min(settings.event_interval.saturating_sub(self.polls).max(1)) as usize
+    }
+
+    /// So many were polled: is it time to look?
+    fn is_due(&mut self, polled: usize, settings: &Settings, park: &impl Park) -> bool {
+        self.polls += polled as u32;
         if self.polls >= settings.event_interval {
             return true;
         }

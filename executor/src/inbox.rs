@@ -59,11 +59,7 @@ struct State {
 
 impl Inbox {
     pub(crate) fn new(unpark: Arc<dyn Unpark>) -> Inbox {
-        Inbox {
-            state: Mutex::new(State::default()),
-            pending: AtomicBool::new(false),
-            unpark,
-        }
+        Inbox { state: Mutex::new(State::default()), pending: AtomicBool::new(false), unpark }
     }
 
     /// A poisoned lock is fine: nothing of ours panics while it is held.
@@ -234,11 +230,7 @@ mod models {
             };
             let left = inbox.close().len();
             let taken = waker.join().expect("the waker ends well");
-            assert_eq!(
-                left,
-                usize::from(taken),
-                "in, or refused: never neither, never both"
-            );
+            assert_eq!(left, usize::from(taken), "in, or refused: never neither, never both");
             assert!(inbox.push(Item::Wake(num(8))).is_err());
         });
     }

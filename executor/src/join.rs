@@ -13,7 +13,7 @@ use crate::panicked::Panic;
 use crate::route::{self, KeptWaker};
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
-use crate::waker::number;
+use crate::waker::{number, running};
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -98,18 +98,12 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joined: Joined<T>) -> JoinHandle<T> {
-        JoinHandle {
-            joined: Some(joined),
-            refusal_taken: false,
-        }
+        JoinHandle { joined: Some(joined), refusal_taken: false }
     }
 
     /// The handle of a task that a closed loop has not taken.
     pub(crate) fn refused() -> JoinHandle<T> {
-        JoinHandle {
-            joined: None,
-            refusal_taken: false,
-        }
+        JoinHandle { joined: None, refusal_taken: false }
     }
 
     /// Gives the task a name, for logs and reports.
@@ -118,10 +112,7 @@ impl<T> JoinHandle<T> {
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> JoinHandle<T> {
         if let Some(joined) = &self.joined {
             let name = name.into();
-            trace::emit(|| Event::Named {
-                task: joined.task().id(),
-                name: name.to_string(),
-            });
+            trace::emit(|| Event::Named { task: joined.task().id(), name: name.to_string() });
             joined.task().set_name(name);
         }
         self
@@ -130,9 +121,7 @@ impl<T> JoinHandle<T> {
     /// The number of the task; that of a task which a closed loop did not take is 0.
     #[must_use]
     pub fn id(&self) -> TaskId {
-        self.joined
-            .as_ref()
-            .map_or(TaskId::new(0), |joined| joined.task().id())
+        self.joined.as_ref().map_or(TaskId::new(0), |joined| joined.task().id())
     }
 
     /// The name of the task, where it has been given one.
@@ -150,9 +139,7 @@ impl<T> JoinHandle<T> {
     /// Whether the outcome is there, or was taken.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.joined
-            .as_ref()
-            .is_none_or(|joined| joined.task().has_ended())
+        self.joined.as_ref().is_none_or(|joined| joined.task().has_ended())
     }
 
     /// Asks that the task be stopped. Returns `false` if it has ended already.
@@ -180,7 +167,7 @@ impl<T> JoinHandle<T> {
             return false;
         };
         let task = joined.task();
-        let by = route::running(|core| core.current_task()).flatten();
+        let by = running(|core| core.current_task()).flatten();
         let why = why.into();
         let reason = why.to_string();
         let asked = task.ask_cancel(|| Cancelled::new(why, Source::Explicit, by));
@@ -203,17 +190,9 @@ impl<T> JoinHandle<T> {
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
         let Some(joined) = &mut self.joined else {
             let taken = std::mem::replace(&mut self.refusal_taken, true);
-            return Some(Err(if taken {
-                JoinError::Taken
-            } else {
-                JoinError::LoopClosed
-            }));
+            return Some(Err(if taken { JoinError::Taken } else { JoinError::LoopClosed }));
         };
-        if joined.taken() {
-            Some(Err(JoinError::Taken))
-        } else {
-            joined.take()
-        }
+        if joined.taken() { Some(Err(JoinError::Taken)) } else { joined.take() }
     }
 
     /// The outcome where it lies, without taking it: never waits, and wakes nobody.

@@ -31,10 +31,7 @@ pub struct Num(NonZeroU64);
 impl Num {
     /// Packs the three parts.
     pub(crate) fn new(loop_index: u16, slot: u32, generation: u32) -> Num {
-        debug_assert!(
-            (slot as usize) < MAX_SLOTS,
-            "slot {slot} does not fit in 24 bits"
-        );
+        debug_assert!((slot as usize) < MAX_SLOTS, "slot {slot} does not fit in 24 bits");
         debug_assert!(
             (1..=LAST_GENERATION).contains(&generation),
             "generation {generation} is not in 1..={LAST_GENERATION}"
@@ -74,13 +71,7 @@ impl Num {
 
 impl std::fmt::Debug for Num {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}:{}#{}",
-            self.loop_index(),
-            self.slot(),
-            self.generation()
-        )
+        write!(f, "{}:{}#{}", self.loop_index(), self.slot(), self.generation())
     }
 }
 
@@ -90,11 +81,9 @@ mod tests {
 
     #[test]
     fn a_number_packed_unpacks_to_its_parts() {
-        for (index, slot, generation) in [
-            (0, 0, 1),
-            (1, 2, 3),
-            (u16::MAX, MAX_SLOTS as u32 - 1, LAST_GENERATION),
-        ] {
+        for (index, slot, generation) in
+            [(0, 0, 1), (1, 2, 3), (u16::MAX, MAX_SLOTS as u32 - 1, LAST_GENERATION)]
+        {
             let num = Num::new(index, slot, generation);
             assert_eq!(
                 (num.loop_index(), num.slot(), num.generation()),

@@ -29,10 +29,7 @@ impl Panic {
     /// The message of the panic, where it was a string, as that of `panic!` is.
     #[must_use]
     pub fn message(&self) -> String {
-        let payload = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let payload = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let payload: &(dyn Any + Send) = &**payload;
         if let Some(message) = payload.downcast_ref::<&'static str>() {
             (*message).to_string()
@@ -46,9 +43,7 @@ impl Panic {
     /// What `panic!` or `panic_any` was given.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Lets the panic go on here, without a second message.

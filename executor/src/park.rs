@@ -42,7 +42,8 @@ pub trait Park {
     fn release(&mut self, what: Release);
 
     /// A reading of a clock, from any fixed start, by which long batches are broken up.
-    /// `None`: only the number of polls shall decide, so that runs are reproducible.
+    /// `None`: only the number of polls shall decide, because runs have to be reproducible, or
+    /// because a look would find nothing.
     fn reading(&self) -> Option<Duration>;
 }
 
@@ -93,11 +94,7 @@ impl ThreadPark {
 
 impl Park for ThreadPark {
     fn park(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        let rung = self
-            .bell
-            .rung
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let rung = self.bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rung = match limit {
             None => self.bell.rings.wait_while(rung, |rung| !*rung),
             Some(limit) => self

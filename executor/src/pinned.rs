@@ -47,28 +47,20 @@ impl<F> Pinned<F> {
     fn slot(&mut self, index: usize) -> Pin<&mut Option<F>> {
         // SAFETY: *Pinned for good*: an element of a pinned slice is a structural field of it. It
         // is not moved out here, and nothing else hands out an unpinned reference.
-        unsafe {
-            self.slots
-                .as_mut()
-                .map_unchecked_mut(|slots| &mut slots[index])
-        }
+        unsafe { self.slots.as_mut().map_unchecked_mut(|slots| &mut slots[index]) }
     }
 }
 
 impl<F> FromIterator<F> for Pinned<F> {
     fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Pinned<F> {
         let slots: Box<[Option<F>]> = futures.into_iter().map(Some).collect();
-        Pinned {
-            slots: Box::into_pin(slots),
-        }
+        Pinned { slots: Box::into_pin(slots) }
     }
 }
 
 impl<F> std::fmt::Debug for Pinned<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pinned")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Pinned").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -44,11 +44,8 @@ struct Entry {
     base: u32,
 }
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-    entries: Vec::new(),
-    free: VecDeque::new(),
-    made: 0,
-});
+static REGISTRY: Mutex<Registry> =
+    Mutex::new(Registry { entries: Vec::new(), free: VecDeque::new(), made: 0 });
 
 /// A poisoned lock is fine: nothing of ours panics while it is held.
 fn registry() -> MutexGuard<'static, Registry> {
@@ -66,10 +63,7 @@ pub(crate) fn register(inbox: &Arc<Inbox>) -> io::Result<(LoopNumber, u32)> {
                     "65,536 loops are alive or retired in this process: end some first",
                 ));
             };
-            registry.entries.push(Entry {
-                tenant: None,
-                base: 1,
-            });
+            registry.entries.push(Entry { tenant: None, base: 1 });
             index
         }
     };
@@ -104,11 +98,7 @@ pub(crate) fn by_index(index: u16) -> Option<Arc<Inbox>> {
 /// The inbox of the loop with this number, while it lives.
 pub(crate) fn by_number(number: LoopNumber) -> Option<Arc<Inbox>> {
     let registry = registry();
-    let (tenant, inbox) = registry
-        .entries
-        .get(usize::from(number.index()))?
-        .tenant
-        .as_ref()?;
+    let (tenant, inbox) = registry.entries.get(usize::from(number.index()))?.tenant.as_ref()?;
     (*tenant == number).then(|| inbox.clone())
 }
 

@@ -8,10 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::cancelled::Reason;
+use crate::core::Core;
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::panicked::Panic;
-use crate::route;
+use crate::report;
+use crate::waker::running;
 
 /// The loop has ended: nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +73,11 @@ impl Remote {
         F::Output: Send + 'static,
     {
         let site = Location::caller();
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new()),
-            done: Condvar::new(),
-        });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(site)), done: Condvar::new() });
         let promise = Promise(shared.clone());
         let call = move || {
             let made = catch_unwind(AssertUnwindSafe(make));
-            match (made, route::running(std::rc::Rc::clone)) {
+            match (made, running(Core::to_rc)) {
                 (Ok(future), Some(core)) => {
                     let task = core.spawn(future, site);
                     drop(core.spawn(Watch { task, promise }, site));
@@ -87,9 +86,7 @@ impl Remote {
                 (Ok(_), None) => promise.keep(Err(JoinError::LoopClosed)),
             }
         };
-        self.inbox
-            .push(Item::Call(Box::new(call)))
-            .map_err(|_| Closed)?;
+        self.inbox.push(Item::Call(Box::new(call))).map_err(|_| Closed)?;
         Ok(RemoteJoin { shared })
     }
 
@@ -102,9 +99,7 @@ impl Remote {
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote")
-            .field("closed", &self.is_closed())
-            .finish()
+        f.debug_struct("Remote").field("closed", &self.is_closed()).finish()
     }
 }
 
@@ -119,16 +114,21 @@ struct State<T> {
     joiner: Option<Waker>,
     cancel: Option<Reason>,
     watch: Option<Waker>,
+    site: &'static Location<'static>,
 }
 
 impl<T> State<T> {
-    fn new() -> State<T> {
-        State {
-            outcome: None,
-            taken: false,
-            joiner: None,
-            cancel: None,
-            watch: None,
+    fn new(site: &'static Location<'static>) -> State<T> {
+        State { outcome: None, taken: false, joiner: None, cancel: None, watch: None, site }
+    }
+}
+
+/// Both ends have gone: a panic that nobody has read is reported now, as that of any task.
+impl<T> Drop for State<T> {
+    fn drop(&mut self) {
+        if let Some(Err(JoinError::Panicked(panic))) = &self.outcome {
+            let whose = format!("a task from another thread, spawned at {}", self.site);
+            report::unread_panic(&whose, panic);
         }
     }
 }
@@ -183,9 +183,16 @@ impl<T> Future for Watch<T> {
         if let Some(why) = cancel {
             self.task.cancel(why);
         }
-        Pin::new(&mut self.task)
-            .poll(cx)
-            .map(|outcome| self.promise.keep(outcome))
+        Pin::new(&mut self.task).poll(cx).map(|outcome| self.promise.keep(outcome))
+    }
+}
+
+/// Stopped with the loop, before it has seen the task's end: what is there is delivered.
+impl<T> Drop for Watch<T> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.task.try_join() {
+            self.promise.keep(outcome);
+        }
     }
 }
 
@@ -213,14 +220,11 @@ impl<T> RemoteJoin<T> {
     /// If a loop runs on this thread: it would stand still, for ever if it is the task's own.
     pub fn wait(self) -> Result<T, JoinError> {
         assert!(
-            route::running(|_| ()).is_none(),
+            running(|_| ()).is_none(),
             "RemoteJoin::wait would block the loop that runs on this thread: `.await` it instead"
         );
         let state = self.shared.lock();
-        let waited = self
-            .shared
-            .done
-            .wait_while(state, |s| s.outcome.is_none() && !s.taken);
+        let waited = self.shared.done.wait_while(state, |s| s.outcome.is_none() && !s.taken);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         state.taken = true;
         state.outcome.take().unwrap_or(Err(JoinError::Taken))
@@ -253,6 +257,8 @@ impl<T> Future for RemoteJoin<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Cloning a foreign waker is user code: it happens before the lock is taken.
+        let joiner = cx.waker().clone();
         let mut state = self.shared.lock();
         if state.taken {
             return Poll::Ready(Err(JoinError::Taken));
@@ -261,7 +267,7 @@ impl<T> Future for RemoteJoin<T> {
             state.taken = true;
             return Poll::Ready(outcome);
         }
-        let before = state.joiner.replace(cx.waker().clone());
+        let before = state.joiner.replace(joiner);
         drop(state);
         drop(before);
         Poll::Pending
@@ -270,8 +276,6 @@ impl<T> Future for RemoteJoin<T> {
 
 impl<T> fmt::Debug for RemoteJoin<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteJoin")
-            .field("finished", &self.is_finished())
-            .finish()
+        f.debug_struct("RemoteJoin").field("finished", &self.is_finished()).finish()
     }
 }

@@ -3,6 +3,8 @@
 //! A student without a logger still sees it. A logger counts as installed when it lets anything
 //! through (`log::max_level()` is not `Off`).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use log::Level;
 
 use crate::panicked::Panic;
@@ -13,17 +15,17 @@ use crate::panicked::Panic;
 pub fn say(level: Level, target: &str, message: &str) {
     if log::max_level() == log::LevelFilter::Off {
         eprintln!("{target}: {message}");
-    } else {
-        log::log!(target: target, level, "{message}");
+        return;
+    }
+    // A logger that panics must not unwind into the middle of a task's end.
+    let log = || log::log!(target: target, level, "{message}");
+    if catch_unwind(AssertUnwindSafe(log)).is_err() {
+        eprintln!("{target}: {message} (and the logger has panicked)");
     }
 }
 
 /// A task has panicked and its outcome is dropped unread: said once, here.
 #[cold]
 pub(crate) fn unread_panic(task: &str, panic: &Panic) {
-    say(
-        Level::Error,
-        "lone::task",
-        &format!("{task}, {panic}; nobody has joined it"),
-    );
+    say(Level::Error, "lone::task", &format!("{task}, {panic}; nobody has joined it"));
 }

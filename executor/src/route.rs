@@ -12,73 +12,43 @@
 //! - **No lock, atomic or allocation on the left path**: a thread-local, a borrow flag, a mark.
 //! - **No user code under a borrow**: a foreign parent's waker is woken after the slots' borrow
 //!   has ended.
-//! - **Never panics**, not even from a destructor at thread exit: a thread-local that is gone or
-//!   borrowed means "not running here", which is always correct, if slower.
+//! - **Never panics**, not even from a destructor at thread exit: "not running here" is always
+//!   correct, if slower.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use crate::core::Core;
 use crate::inbox::Item;
 use crate::num::Num;
+use crate::panicked::Panic;
 use crate::registry;
+use crate::report;
 use crate::trace;
-use crate::waker::number;
+use crate::waker::{number, running};
 
-thread_local! {
-    /// The loop that is running on this thread, if one is.
-    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
-}
-
-/// Calls `f` with the loop that runs on this thread. `f` must not run user code.
+/// [6] wake: queues the slot of `num`, wherever its loop may be.
 #[inline]
-pub(crate) fn running<R>(f: impl FnOnce(&Rc<Core>) -> R) -> Option<R> {
-    RUNNING
-        .try_with(|running| {
-            running
-                .try_borrow()
-                .ok()
-                .and_then(|core| core.as_ref().map(f))
-        })
-        .ok()
-        .flatten()
-}
-
-/// Makes `core` the running loop of this thread until the guard is dropped.
-pub(crate) fn enter(core: Rc<Core>) -> Entered {
-    // At thread exit the thread-local may be gone: then wakes take the way through the inbox.
-    let before = RUNNING
-        .try_with(|running| running.replace(Some(core)))
-        .ok()
-        .flatten();
-    Entered { before }
-}
-
-/// Puts back what ran before: loops of one thread nest like calls, panics included.
-pub(crate) struct Entered {
-    before: Option<Rc<Core>>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let before = self.before.take();
-        // The core is taken out first and dropped after the borrow has ended: its destructor is
-        // ours, but what it owns may be anybody's.
-        let core = RUNNING.try_with(|running| running.replace(before));
-        drop(core);
+pub(crate) fn wake(num: Num) {
+    let queued =
+        running(|core| core.index() == num.loop_index() && core.wake_fast(num)) == Some(true);
+    if !queued {
+        wake_slow(num);
     }
 }
 
-/// [6] wake: queues the slot of `num`, wherever its loop may be.
-pub(crate) fn wake(num: Num) {
-    let here = running(|core| {
-        if core.index() == num.loop_index() {
-            Some(core.wake(num))
-        } else {
-            None
-        }
-    });
+/// [6] wake, for a future of ours that wakes itself: spares one of our wakers its vtable.
+#[inline]
+pub(crate) fn wake_by_ref(waker: &Waker) {
+    match number(waker) {
+        Some(num) => wake(num),
+        None => waker.wake_by_ref(),
+    }
+}
+
+/// A child, somebody who is queued already or has ended, or another loop's.
+#[inline(never)]
+fn wake_slow(num: Num) {
+    let here = running(|core| (core.index() == num.loop_index()).then(|| core.wake(num)));
     match here.flatten() {
         Some(None) => {}
         Some(Some(foreign_parent)) => foreign_parent.wake(),
@@ -91,6 +61,14 @@ fn wake_from_outside(num: Num) {
     if let Some(inbox) = registry::by_index(num.loop_index()) {
         // A loop that has ended has nobody to wake: the item is dropped, and holds nothing.
         let _ = inbox.push(Item::Wake(num));
+    }
+}
+
+/// Calls a foreign waker for the loop itself: what it panics with is reported.
+#[cold]
+pub(crate) fn reporting_panics(call: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+        report::unread_panic("a waker that is not ours", &Panic::new(payload));
     }
 }
 
@@ -158,6 +136,16 @@ impl KeptWaker {
     #[must_use]
     pub fn take(&mut self) -> KeptWaker {
         std::mem::replace(self, KeptWaker::NOBODY)
+    }
+
+    /// [6] wake, by the loop itself: a foreign waker that panics is reported, for nobody has called
+    /// who could be told, and the loop has others to serve.
+    #[inline]
+    pub(crate) fn wake_in_the_loop(self) {
+        match self.0 {
+            Kept::Ours(_) => self.wake(),
+            Kept::Foreign(waker) => reporting_panics(|| waker.wake()),
+        }
     }
 
     /// [6] wake: call it when no borrow is held.

@@ -1,8 +1,11 @@
-//! How does a task get a [`Waker`] that costs nothing? Its data pointer *is* the task's number.
+//! How does a task get a [`Waker`] that costs nothing? Its data pointer *is* the task's number; and
+//! the loop that it is to be found in is the one that runs on this thread.
 //!
 //! ```text
 //! Waker ─┬─ vtable: &VTABLE            one static for the whole process: how ours is recognised
 //!        └─ data:   Num as a pointer   never dereferenced, owns nothing
+//!
+//! RUNNING (thread-local) ──► Core      kept alive by the `Entered` that has set it
 //! ```
 //!
 //! Invariants:
@@ -12,14 +15,21 @@
 //!   provenance; nothing reads through it. Cloning copies it and dropping forgets it, so all four
 //!   functions may run on any thread, at any time, also when the loop is long gone.
 //!
+//! - **Running is alive.** `RUNNING` is null or points into the `Rc` that the innermost `Entered` of
+//!   this thread holds: `enter` sets it, and the drop of that `Entered`, which is never leaked,
+//!   puts back what was there before.
+//!
 //! Cost: clone and drop nothing at all; a wake on the loop's own thread two comparisons and a push
 //! (see `route`). This file does not decide where a wake goes.
 
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::ptr;
+use std::rc::Rc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use crate::core::Core;
 use crate::num::Num;
 use crate::route;
 
@@ -31,11 +41,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop_wake
 #[inline]
 #[must_use]
 pub fn number(waker: &Waker) -> Option<Num> {
-    if ptr::eq(waker.vtable(), &VTABLE) {
-        unpack(waker.data())
-    } else {
-        None
-    }
+    if ptr::eq(waker.vtable(), &VTABLE) { unpack(waker.data()) } else { None }
 }
 
 /// A waker for `num`. It owns nothing; the wrapper saves the useless call of its drop.
@@ -68,6 +74,41 @@ fn wake(data: *const ()) {
 }
 
 fn drop_waker(_data: *const ()) {}
+
+thread_local! {
+    /// The loop that is running on this thread, or null. It has no destructor, so that it can be
+    /// asked for at any time, at the thread's exit too.
+    static RUNNING: Cell<*const Core> = const { Cell::new(ptr::null()) };
+}
+
+/// Calls `f` with the loop that runs on this thread. `f` must not leave that loop.
+#[inline]
+pub(crate) fn running<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    let core = RUNNING.get();
+    // SAFETY: *Running is alive*: it is null, or its `Entered` keeps the core alive. Only a drop of
+    // that `Entered` could end it while `f` runs, and that belongs to a frame below this one.
+    unsafe { core.as_ref() }.map(f)
+}
+
+/// Makes `core` the running loop of this thread until the guard is dropped.
+pub(crate) fn enter(core: Rc<Core>) -> Entered {
+    let before = RUNNING.replace(Rc::as_ptr(&core));
+    Entered { _core: core, before }
+}
+
+/// Puts back what ran before: loops of one thread nest like calls, panics included.
+#[must_use = "the loop runs while this lives; never leak it"]
+pub(crate) struct Entered {
+    _core: Rc<Core>,
+    before: *const Core,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // The core itself is dropped after this, when nobody can find it any more.
+        RUNNING.set(self.before);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,11 @@
 //! How does a task let the others go first? By waking itself and returning Pending once.
 
 use std::future::Future;
-use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::trace;
+use crate::route;
+use crate::trace::Site;
 
 /// Lets every task that is ready go first: this one goes to the back of the ready queue.
 ///
@@ -42,10 +42,7 @@ use crate::trace;
 /// ```
 #[track_caller]
 pub fn yield_now() -> YieldNow {
-    YieldNow {
-        yielded: false,
-        site: Location::caller(),
-    }
+    YieldNow { yielded: false, site: Site::caller() }
 }
 
 /// The future of [`yield_now`].
@@ -53,7 +50,8 @@ pub fn yield_now() -> YieldNow {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct YieldNow {
     yielded: bool,
-    site: &'static Location<'static>,
+    /// It is ready at once, so that no report asks where it waits; only a trace does.
+    site: Site,
 }
 
 impl Future for YieldNow {
@@ -65,8 +63,8 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.yielded = true;
-        cx.waker().wake_by_ref();
-        trace::awaits("its turn (yield_now)", self.site);
+        route::wake_by_ref(cx.waker());
+        self.site.awaits("its turn (yield_now)");
         Poll::Pending
     }
 }

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::{budget, trace};
 
-use crate::wait_list::{Place, WaitList, assert_not_send, deliver_each};
+use crate::wait_list::{Place, WaitList, assert_not_send, deliver_all};
 
 /// A flag that tasks can wait for: once set, all go on, until it is cleared again.
 ///
@@ -33,7 +33,7 @@ use crate::wait_list::{Place, WaitList, assert_not_send, deliver_each};
 ///
 /// # Cost
 ///
-/// `set` with n waiters: n wakes and no allocation. A wait for an event that is set: about 1 ns.
+/// `set` with n waiters: n wakes and no allocation. A wait for an event that is set: about 2 ns.
 ///
 /// # Examples
 ///
@@ -79,15 +79,9 @@ impl Event {
     ///
     /// A foreign waker that it wakes may use this event: it finds it set.
     pub fn set(&self) {
-        if self.set.replace(true) || self.waiters.borrow().is_empty() {
-            return;
+        if !self.set.replace(true) {
+            deliver_all(&self.waiters, |waiters| waiters);
         }
-        let later = self.waiters.borrow().next_ticket();
-        deliver_each(|| {
-            let mut waiters = self.waiters.borrow_mut();
-            let now = waiters.first_ticket().is_some_and(|first| first < later);
-            if now { waiters.grant(|()| ()) } else { None }
-        });
     }
 
     /// Makes later waits wait again. Those that `set` has reached go on.
@@ -119,10 +113,7 @@ impl Event {
     #[track_caller]
     #[inline]
     pub fn wait(&self) -> EventWait<'_> {
-        EventWait {
-            event: self,
-            place: Place::new(),
-        }
+        EventWait { event: self, place: Place::new() }
     }
 
     /// How many wait.

@@ -127,6 +127,7 @@ impl<F: Future> Gather<F> {
             self.members.len(),
             "a gather was polled after it had returned its outputs: await it once"
         );
+        self.members.release();
         let outputs = std::mem::take(&mut self.outputs).into_iter().enumerate();
         let outputs = outputs.map(|(index, output)| {
             output.unwrap_or_else(|| {
@@ -178,11 +179,7 @@ pub(crate) struct Members<F> {
 impl<F: Future> Members<F> {
     pub(crate) fn new<I: IntoIterator<Item = F>>(futures: I) -> Members<F> {
         let futures: Pinned<F> = futures.into_iter().collect();
-        Members {
-            children: Children::new(futures.len()),
-            left: futures.len(),
-            futures,
-        }
+        Members { children: Children::new(futures.len()), left: futures.len(), futures }
     }
 
     /// How many there were at the start.
@@ -193,6 +190,11 @@ impl<F: Future> Members<F> {
     /// How many have not ended.
     pub(crate) fn left(&self) -> usize {
         self.left
+    }
+
+    /// Gives back what is left of the slots, when nobody is to be polled any more.
+    fn release(&mut self) {
+        self.children = Children::new(0);
     }
 
     /// Polls those that were woken, in the order of their wakes (at first all of them, in argument

@@ -86,9 +86,7 @@ pin_project! {
 
 #[doc(hidden)]
 pub fn join_arm<F: IntoFuture>(future: F) -> JoinArm<F::IntoFuture> {
-    JoinArm::Unfinished {
-        future: future.into_future(),
-    }
+    JoinArm::Unfinished { future: future.into_future() }
 }
 
 impl<F: Future> JoinArm<F> {
@@ -134,10 +132,7 @@ pub trait JoinArms: Unpin {
 #[doc(hidden)]
 #[track_caller]
 pub fn join<A: JoinArms>(arms: A) -> Join<A> {
-    Join {
-        arms,
-        site: Location::caller(),
-    }
+    Join { arms, site: Location::caller() }
 }
 
 /// What a `join!` awaits.

@@ -72,15 +72,8 @@ where
     I::Item: Future,
 {
     let arms = Members::new(arms);
-    assert!(
-        arms.len() > 0,
-        "a race without arms could never end: give it one future at least"
-    );
-    Race {
-        arms: Some(arms),
-        woken: Vec::new(),
-        site: Location::caller(),
-    }
+    assert!(arms.len() > 0, "a race without arms could never end: give it one future at least");
+    Race { woken: Vec::with_capacity(arms.len()), arms: Some(arms), site: Location::caller() }
 }
 
 /// The future of [`race`].

@@ -14,16 +14,20 @@
 //! - **Permits are conserved**: `permits` + held + handed over = `total`, which only `add_permits`
 //!   and `forget` change.
 
+mod acquire;
+mod permit;
+
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use lone_executor::{budget, trace};
 
 use crate::wait_list::{Handed, Left, Place, WaitList, assert_not_send, deliver_each};
+
+pub use acquire::{Acquire, AcquireOwned};
+pub use permit::{OwnedPermit, Permit};
 
 /// Lets so many in at a time; whoever comes too late waits in line.
 ///
@@ -204,11 +208,7 @@ impl Semaphore {
     #[track_caller]
     #[inline]
     pub fn acquire_many(&self, permits: usize) -> Acquire<'_> {
-        Acquire {
-            semaphore: self,
-            wanted: permits,
-            place: Place::new(),
-        }
+        Acquire { semaphore: self, wanted: permits, place: Place::new() }
     }
 
     /// Takes a permit if there is one and nobody waits; never waits itself.
@@ -238,10 +238,9 @@ impl Semaphore {
     #[must_use = "the permits are given back when they are dropped"]
     #[inline]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
-        self.state.borrow_mut().take(permits).then_some(Permit {
-            semaphore: self,
-            permits,
-        })
+        // Made only if they were taken: a permit that is dropped gives back.
+        let taken = self.state.borrow_mut().take(permits);
+        taken.then(|| Permit { semaphore: self, permits })
     }
 
     /// Waits for a permit that owns its share of the semaphore: for a spawned task, say.
@@ -281,11 +280,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire_many`].
     #[track_caller]
     pub fn acquire_many_owned(self: Rc<Self>, permits: usize) -> AcquireOwned {
-        AcquireOwned {
-            semaphore: self,
-            wanted: permits,
-            place: Place::new(),
-        }
+        AcquireOwned { semaphore: self, wanted: permits, place: Place::new() }
     }
 
     /// How many permits are there that nobody holds and nobody was handed.
@@ -332,23 +327,21 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
-        let (total, limit) = {
+        {
             let mut state = self.state.borrow_mut();
-            let sum = state.total.checked_add(permits);
-            if let Some(sum) = sum.filter(|sum| *sum <= state.limit) {
-                state.total = sum;
-            } else {
-                let (total, limit) = (state.total, state.limit);
-                drop(state);
-                panic!(
-                    "{permits} permits added to a semaphore that has {total} and may have {limit}: \
-                     a permit gives itself back when it is dropped, so add only those that were \
-                     taken for good with `forget`"
-                );
+            let (total, limit) = (state.total, state.limit);
+            match total.checked_add(permits).filter(|sum| *sum <= limit) {
+                Some(sum) => state.total = sum,
+                None => {
+                    drop(state);
+                    panic!(
+                        "{permits} permits added to a semaphore that has {total} and may have \
+                         {limit}: a permit gives itself back when it is dropped, so add only what \
+                         was taken for good with `forget`"
+                    );
+                }
             }
-            (state.total, state.limit)
-        };
-        debug_assert!(total <= limit, "{total} permits, at most {limit}");
+        }
         self.release(permits);
     }
 
@@ -376,12 +369,7 @@ impl Semaphore {
     }
 
     #[inline]
-    fn poll_acquire(
-        &self,
-        wanted: usize,
-        place: &mut Place,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    fn poll_acquire(&self, wanted: usize, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         ready!(budget::take(cx));
         if !place.is_taken() {
             let mut state = self.state.borrow_mut();
@@ -423,151 +411,4 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Acquire<'a> {
-    semaphore: &'a Semaphore,
-    wanted: usize,
-    place: Place,
-}
-
-impl<'a> Future for Acquire<'a> {
-    type Output = Permit<'a>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
-        let Acquire {
-            semaphore,
-            wanted,
-            place,
-        } = &mut *self;
-        ready!(semaphore.poll_acquire(*wanted, place, cx));
-        Poll::Ready(Permit {
-            semaphore,
-            permits: *wanted,
-        })
-    }
-}
-
-impl Drop for Acquire<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.place.is_taken() {
-            self.semaphore.abandon(&mut self.place);
-        }
-    }
-}
-
-/// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct AcquireOwned {
-    semaphore: Rc<Semaphore>,
-    wanted: usize,
-    place: Place,
-}
-
-impl Future for AcquireOwned {
-    type Output = OwnedPermit;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
-        let AcquireOwned {
-            semaphore,
-            wanted,
-            place,
-        } = &mut *self;
-        ready!(semaphore.poll_acquire(*wanted, place, cx));
-        Poll::Ready(OwnedPermit {
-            semaphore: semaphore.clone(),
-            permits: *wanted,
-        })
-    }
-}
-
-impl Drop for AcquireOwned {
-    fn drop(&mut self) {
-        if self.place.is_taken() {
-            self.semaphore.abandon(&mut self.place);
-        }
-    }
-}
-
-/// A permit, or several: dropping it hands them to those who wait, or back to the semaphore.
-#[derive(Debug)]
-#[must_use = "a permit is given back when it is dropped: bind it to a name, `_` drops it at once"]
-pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
-    permits: usize,
-}
-
-impl Permit<'_> {
-    /// How many permits it stands for.
-    #[must_use]
-    pub fn permits(&self) -> usize {
-        self.permits
-    }
-
-    /// Takes the permits out of the semaphore for good.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use lone_sync::Semaphore;
-    ///
-    /// let semaphore = Semaphore::new(2);
-    /// semaphore.try_acquire().expect("there are two").forget();
-    /// assert_eq!(semaphore.available(), 1);
-    /// ```
-    pub fn forget(mut self) {
-        self.semaphore.forget(std::mem::take(&mut self.permits));
-    }
-}
-
-impl Drop for Permit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.release(self.permits);
-    }
-}
-
-/// As [`Permit`], with a share of the semaphore instead of a borrow of it.
-#[derive(Debug)]
-#[must_use = "a permit is given back when it is dropped: bind it to a name, `_` drops it at once"]
-pub struct OwnedPermit {
-    semaphore: Rc<Semaphore>,
-    permits: usize,
-}
-
-impl OwnedPermit {
-    /// How many permits it stands for.
-    #[must_use]
-    pub fn permits(&self) -> usize {
-        self.permits
-    }
-
-    /// The semaphore that it belongs to.
-    #[must_use]
-    pub fn semaphore(&self) -> &Rc<Semaphore> {
-        &self.semaphore
-    }
-
-    /// Takes the permits out of the semaphore for good.
-    pub fn forget(mut self) {
-        self.semaphore.forget(std::mem::take(&mut self.permits));
-    }
-}
-
-impl Drop for OwnedPermit {
-    fn drop(&mut self) {
-        self.semaphore.release(self.permits);
-    }
-}
-
-assert_not_send!(
-    Semaphore,
-    Acquire<'_>,
-    AcquireOwned,
-    Permit<'_>,
-    OwnedPermit
-);
+assert_not_send!(Semaphore, Acquire<'_>, AcquireOwned, Permit<'_>, OwnedPermit);

@@ -56,12 +56,7 @@ use pin_project_lite::pin_project;
 /// ```
 #[track_caller]
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
-    Timeout {
-        future,
-        limit: Limit::After(duration),
-        alarm: Alarm::new(),
-        site: Location::caller(),
-    }
+    Timeout { future, limit: Limit::After(duration), alarm: Alarm::new(), site: Location::caller() }
 }
 
 /// Gives `future` until `deadline`.

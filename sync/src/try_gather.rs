@@ -120,10 +120,14 @@ where
         }
         drop(members);
         let outputs = std::mem::take(&mut this.outputs);
-        Poll::Ready(match flow {
-            ControlFlow::Break(error) => Err(error),
-            ControlFlow::Continue(()) => outputs.into_iter().flatten().collect(),
-        })
+        if let ControlFlow::Break(error) = flow {
+            return Poll::Ready(Err(error));
+        }
+        let mut values = Vec::with_capacity(outputs.len());
+        for output in outputs.into_iter().flatten() {
+            values.push(output?);
+        }
+        Poll::Ready(Ok(values))
     }
 }
 

@@ -27,6 +27,23 @@ pub fn because(_cause: Cause) -> CauseGuard {
     CauseGuard(())
 }
 
+/// The line on which a future was made, where only a trace asks for it: no size without.
+#[derive(Clone, Copy, Debug)]
+pub struct Site(());
+
+impl Site {
+    /// The caller's line.
+    #[inline(always)]
+    #[must_use]
+    pub fn caller() -> Site {
+        Site(())
+    }
+
+    /// Says what the future being polled waits for: to nobody without feature `trace`.
+    #[inline(always)]
+    pub fn awaits(self, _on: &'static str) {}
+}
+
 /// While it lives, wakes have the cause that it was made with.
 #[derive(Debug)]
 pub struct CauseGuard(());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::story;
 use super::{Await, Cause, Event, Who};
 use crate::num::Num;
-use crate::route;
+use crate::waker::running;
 
 thread_local! {
     /// What the future being polled has said it waits for.
@@ -21,9 +21,7 @@ thread_local! {
 /// Emits what `event` returns, with the line of the runtime that says so.
 #[track_caller]
 pub fn emit(event: impl FnOnce() -> Event) {
-    if !log::log_enabled!(target: "lone::executor", log::Level::Trace)
-        && !log::log_enabled!(target: "lone::reactor", log::Level::Trace)
-    {
+    if log::max_level() < log::LevelFilter::Trace {
         return;
     }
     if TELLING.try_with(|telling| telling.replace(true)) != Ok(false) {
@@ -42,21 +40,31 @@ pub fn awaits(on: &'static str, site: &'static Location<'static>) {
 /// Who lives behind a number of the loop that runs here.
 #[must_use]
 pub fn who(num: Num) -> Option<Who> {
-    route::running(|core| {
-        if core.index() == num.loop_index() {
-            Some(core.who(num))
-        } else {
-            None
-        }
-    })
-    .flatten()
+    running(|core| if core.index() == num.loop_index() { Some(core.who(num)) } else { None })
+        .flatten()
 }
 
 /// Gives the wakes made while the guard lives their cause.
 #[must_use = "the cause holds while the guard lives"]
 pub fn because(cause: Cause) -> CauseGuard {
-    CauseGuard {
-        before: CAUSE.with(|cell| cell.replace(Some(cause))),
+    CauseGuard { before: CAUSE.with(|cell| cell.replace(Some(cause))) }
+}
+
+/// The line on which a future was made, where only a trace asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Site(&'static Location<'static>);
+
+impl Site {
+    /// The caller's line.
+    #[track_caller]
+    #[must_use]
+    pub fn caller() -> Site {
+        Site(Location::caller())
+    }
+
+    /// Says what the future being polled waits for.
+    pub fn awaits(self, on: &'static str) {
+        awaits(on, self.0);
     }
 }
 
@@ -74,27 +82,18 @@ impl Drop for CauseGuard {
 
 /// Because of what a wake is made now.
 pub(crate) fn cause(current: Who) -> Cause {
-    CAUSE
-        .try_with(Cell::get)
-        .ok()
-        .flatten()
-        .unwrap_or(Cause::Who(current))
+    CAUSE.try_with(Cell::get).ok().flatten().unwrap_or(Cause::Who(current))
 }
 
 pub(crate) fn begin_poll(num: Num) {
     let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().clear());
-    emit(|| Event::Poll {
-        who: who(num).unwrap_or(Who::Unknown),
-    });
+    emit(|| Event::Poll { who: who(num).unwrap_or(Who::Unknown) });
 }
 
 pub(crate) fn end_poll(num: Num) {
     let awaits = AWAITS.try_with(|awaits| std::mem::take(&mut *awaits.borrow_mut()));
     let awaits = awaits.unwrap_or_default();
-    emit(|| Event::Pending {
-        who: who(num).unwrap_or(Who::Unknown),
-        awaits,
-    });
+    emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits });
 }
 
 /// The name of a wait list's owner in traces: its kind and a number.
@@ -109,10 +108,7 @@ impl Object {
     #[must_use]
     pub fn new(kind: &'static str) -> Object {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        Object {
-            kind,
-            number: MADE.fetch_add(1, Ordering::Relaxed) + 1,
-        }
+        Object { kind, number: MADE.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     /// Its name in traces: "semaphore#3".

@@ -79,18 +79,10 @@ pub struct Await {
 /// What has happened. The tag of each is its station or beat: see the picture at the module.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[expect(
-    missing_docs,
-    reason = "the fields say what they are; each variant says what happened"
-)]
+#[expect(missing_docs, reason = "the fields say what they are; each variant says what happened")]
 pub enum Event {
     /// [1] A task was made.
-    Spawn {
-        task: TaskId,
-        by: Who,
-        site: &'static Location<'static>,
-        size: usize,
-    },
+    Spawn { task: TaskId, by: Who, site: &'static Location<'static>, size: usize },
     /// [1] A task was given a name.
     Named { task: TaskId, name: String },
     /// [1] A group of children was made.
@@ -110,11 +102,7 @@ pub enum Event {
     /// [7] The body panicked.
     Panicked { who: Who },
     /// [7] A cancel was asked for.
-    Cancel {
-        task: TaskId,
-        by: Who,
-        reason: String,
-    },
+    Cancel { task: TaskId, by: Who, reason: String },
     /// [7] The body was dropped at its await point.
     Stopped { task: TaskId, reason: String },
     /// [8] Who waited for a task's end is told.
@@ -136,30 +124,17 @@ pub enum Event {
     /// e: a deadline has passed.
     Fire { timer: u64 },
     /// A timer was put into the wheel.
-    Arm {
-        timer: u64,
-        wait: Duration,
-        level: u8,
-        slot: u8,
-    },
+    Arm { timer: u64, wait: Duration, level: u8, slot: u8 },
     /// A timer was taken out before its deadline.
     Disarm { timer: u64 },
     /// A source was registered.
     Interest { source: u64, what: &'static str },
     /// e: a source has become ready.
-    Readiness {
-        source: u64,
-        readable: bool,
-        writable: bool,
-    },
+    Readiness { source: u64, readable: bool, writable: bool },
     /// A source has gone.
     Deregister { source: u64 },
     /// Somebody stands in a wait list, at that place.
-    Wait {
-        object: String,
-        who: Who,
-        place: usize,
-    },
+    Wait { object: String, who: Who, place: usize },
     /// A permit, item or notice was handed to somebody.
     Grant { object: String, who: Who },
     /// Somebody has left a wait list without a grant.

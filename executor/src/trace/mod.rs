@@ -21,14 +21,14 @@ mod enabled;
 #[cfg(feature = "trace")]
 mod story;
 #[cfg(feature = "trace")]
-pub use enabled::{CauseGuard, Object, awaits, because, emit, who};
+pub use enabled::{CauseGuard, Object, Site, awaits, because, emit, who};
 #[cfg(feature = "trace")]
 pub(crate) use enabled::{begin_poll, cause, end_poll};
 
 #[cfg(not(feature = "trace"))]
 mod disabled;
 #[cfg(not(feature = "trace"))]
-pub use disabled::{CauseGuard, Object, awaits, because, emit, who};
+pub use disabled::{CauseGuard, Object, Site, awaits, because, emit, who};
 #[cfg(not(feature = "trace"))]
 pub(crate) use disabled::{begin_poll, end_poll};
 

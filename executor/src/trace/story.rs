@@ -26,12 +26,7 @@ pub(super) fn line(event: &Event) -> String {
 
 fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
     match event {
-        Event::Spawn {
-            task,
-            by,
-            site,
-            size,
-        } => {
+        Event::Spawn { task, by, site, size } => {
             // A number begins anew with every loop of the thread: an old name is not this task's.
             NAMES.with(|names| names.borrow_mut().remove(task));
             write!(to, "{} spawns {task} at {site}, {size} bytes", name(*by))
@@ -45,41 +40,19 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Dequeue { who } => write!(to, "{} leaves the ready queue", name(*who)),
         Event::Poll { who } => write!(to, "{} is polled", name(*who)),
         Event::Pending { who, awaits } => write_awaits(to, *who, awaits),
-        Event::Wake {
-            who,
-            by,
-            again: false,
-        } => {
+        Event::Wake { who, by, again: false } => {
             write!(to, "{} wakes {}", name_cause(*by), name(*who))
         }
-        Event::Wake {
-            who,
-            by,
-            again: true,
-        } => {
-            write!(
-                to,
-                "{} wakes {} again: it is queued already",
-                name_cause(*by),
-                name(*who)
-            )
+        Event::Wake { who, by, again: true } => {
+            write!(to, "{} wakes {} again: it is queued already", name_cause(*by), name(*who))
         }
         Event::Complete { who } => write!(to, "{} has completed", name(*who)),
         Event::Panicked { who } => write!(to, "{} has panicked", name(*who)),
         Event::Cancel { task, by, reason } => {
-            write!(
-                to,
-                "{} asks to cancel {}: {reason}",
-                name(*by),
-                name(Who::Task(*task))
-            )
+            write!(to, "{} asks to cancel {}: {reason}", name(*by), name(Who::Task(*task)))
         }
         Event::Stopped { task, reason } => {
-            write!(
-                to,
-                "{} is dropped at its await point, {reason}",
-                name(Who::Task(*task))
-            )
+            write!(to, "{} is dropped at its await point, {reason}", name(Who::Task(*task)))
         }
         Event::Join { task } => {
             write!(to, "{}: whoever joins it is told", name(Who::Task(*task)))
@@ -93,33 +66,15 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Drain { items } => write!(to, "the inbox had {items} items"),
         Event::Batch { ready } => write!(to, "a batch of {ready}"),
         Event::Ask { limit } => write!(to, "nobody is ready: sleep {}", limit_of(*limit)),
-        Event::Park {
-            limit,
-            timer: Some(timer),
-        } => {
-            write!(to, "parks {}, because of timer {timer}", limit_of(*limit))
-        }
-        Event::Park { limit, timer: None } => write!(to, "parks {}", limit_of(*limit)),
-        Event::Unpark { waited } => write!(to, "awake again after {waited:?}"),
+        Event::Park { limit } => write!(to, "parks {}", limit_of(*limit)),
+        Event::Unpark => to.write_str("awake again"),
         Event::Fire { timer } => write!(to, "timer {timer} is due"),
-        Event::Arm {
-            timer,
-            wait,
-            level,
-            slot,
-        } => {
-            write!(
-                to,
-                "timer {timer} is armed for {wait:?} from now (level {level}, slot {slot})"
-            )
+        Event::Arm { timer, wait, level, slot } => {
+            write!(to, "timer {timer} is armed for {wait:?} from now (level {level}, slot {slot})")
         }
         Event::Disarm { timer } => write!(to, "timer {timer} is disarmed"),
         Event::Interest { source, what } => write!(to, "source {source} is registered: {what}"),
-        Event::Readiness {
-            source,
-            readable,
-            writable,
-        } => {
+        Event::Readiness { source, readable, writable } => {
             let what = match (readable, writable) {
                 (true, true) => "readable and writable",
                 (true, false) => "readable",

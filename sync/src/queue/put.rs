@@ -1,0 +1,88 @@
+//! What does a put do when it is polled, or dropped?
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::budget;
+
+use super::error::{PutError, TryPutError};
+use super::state::State;
+use super::{Queue, deliver};
+use crate::wait_list::{Place, WaitList};
+
+/// The future of [`Queue::put`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Put<'a, T> {
+    queue: &'a Queue<T>,
+    /// Until the first poll. A put that waits has left its item with its place in the line, where
+    /// whoever makes room finds it.
+    item: Option<T>,
+    place: Place,
+}
+
+/// The item is never pinned: it is moved into the queue.
+impl<T> Unpin for Put<'_, T> {}
+
+fn putters<T>(state: &mut State<T>) -> &mut WaitList<Option<T>> {
+    &mut state.putters
+}
+
+impl<'a, T> Put<'a, T> {
+    #[inline]
+    pub(super) fn new(queue: &'a Queue<T>, item: T, place: Place) -> Put<'a, T> {
+        Put { queue, item: Some(item), place }
+    }
+}
+
+impl<T> Future for Put<'_, T> {
+    type Output = Result<(), PutError<T>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it has ended.
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Put { queue, item, place } = &mut *self;
+        ready!(budget::take(cx));
+        if !place.is_taken() {
+            let item = item.take().expect("a put is not polled after it has ended");
+            let mut state = queue.state.borrow_mut();
+            match state.put(item) {
+                Ok(handed) => {
+                    drop(state);
+                    deliver(handed);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(TryPutError::Closed(item)) => return Poll::Ready(Err(PutError(item))),
+                Err(TryPutError::Full(item)) => place.join(&mut state.putters, Some(item)),
+            }
+        }
+        ready!(place.poll(cx, "room in a queue", &queue.state, putters));
+        let refused = place.take(&mut queue.state.borrow_mut().putters);
+        Poll::Ready(match refused {
+            None => Ok(()),
+            Some(item) => Err(PutError(item)),
+        })
+    }
+}
+
+impl<T> Drop for Put<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            // An item that was not let in is dropped here, with no borrow held.
+            drop(self.place.leave(&self.queue.state, putters));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Put<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put")
+            .field("queue", self.queue)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! Where is each item, and who gets the next one?
+//!
+//! ```text
+//!   oldest ── handed: 1 2 ── items: 3 4 5 ── putters: (6) (7) ── youngest
+//!                │               │                │
+//!       of the granted getters,  of whoever       of those who wait for room
+//!       the first has the first  comes next
+//! ```
+//!
+//! Every method is one step from one whole state to the next: no waker is woken and nothing of the
+//! user's runs in it. What must be delivered is returned.
+//!
+//! Invariants:
+//! - **Getters wait only for an empty queue, putters only for a full one**, while it is open.
+//! - **As many handed items as granted getters that have one**, in the same order: the n-th getter
+//!   has the n-th item. When one of them is dropped those behind it move up, so that items never
+//!   overtake each other, and the youngest is left over: for the next who waits, or as the new head.
+//! - **Order of age** from `handed` over `items` to `putters`.
+//! - **Shut down, nobody joins** the getters or the putters; those who wait are being refused.
+
+use std::collections::VecDeque;
+
+use lone_executor::trace;
+
+use super::error::{TaskDoneError, TryGetError, TryPutError};
+use crate::wait_list::{Handed, Place, WaitList};
+
+pub(super) struct State<T> {
+    items: VecDeque<T>,
+    /// Items that belong to granted getters.
+    handed: VecDeque<T>,
+    /// `None`: no limit.
+    pub(super) capacity: Option<usize>,
+    /// Items let in and not reported done.
+    pub(super) unfinished: usize,
+    pub(super) shut_down: bool,
+    /// A parcel says whether an item has been handed over; granted without one, it was refused.
+    pub(super) getters: WaitList<bool>,
+    /// A parcel is the item; granted and still there, it was refused.
+    pub(super) putters: WaitList<Option<T>>,
+    pub(super) joiners: WaitList<()>,
+}
+
+impl<T> State<T> {
+    pub(super) fn new(capacity: Option<usize>, object: trace::Object) -> State<T> {
+        State {
+            items: VecDeque::new(),
+            handed: VecDeque::new(),
+            capacity,
+            unfinished: 0,
+            shut_down: false,
+            getters: WaitList::new(object),
+            putters: WaitList::new(object),
+            joiners: WaitList::new(object),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.capacity.is_some_and(|capacity| self.items.len() >= capacity)
+    }
+
+    /// Lets a newcomer's item in: into the queue, or straight to the first getter.
+    #[inline]
+    pub(super) fn put(&mut self, item: T) -> Result<Option<Handed>, TryPutError<T>> {
+        self.check();
+        if self.shut_down {
+            return Err(TryPutError::Closed(item));
+        }
+        if self.is_full() {
+            return Err(TryPutError::Full(item));
+        }
+        self.unfinished += 1;
+        if self.getters.is_empty() {
+            self.items.push_back(item);
+            return Ok(None);
+        }
+        Ok(self.hand(item))
+    }
+
+    /// Hands an item to the first getter.
+    #[inline(never)]
+    fn hand(&mut self, item: T) -> Option<Handed> {
+        self.handed.push_back(item);
+        self.getters.grant(|has_item| *has_item = true)
+    }
+
+    /// Takes the head out for a newcomer, and lets in whoever waits for the room.
+    #[inline]
+    pub(super) fn get(&mut self) -> Result<(T, Option<Handed>), TryGetError> {
+        self.check();
+        match self.items.pop_front() {
+            Some(item) if self.putters.is_empty() => Ok((item, None)),
+            Some(item) => Ok((item, self.admit())),
+            None if self.shut_down => Err(TryGetError::Closed),
+            None => Err(TryGetError::Empty),
+        }
+    }
+
+    /// Lets the first putter's item in, if there is room. Once shut down, none.
+    #[inline(never)]
+    fn admit(&mut self) -> Option<Handed> {
+        if self.is_full() || self.shut_down {
+            return None;
+        }
+        self.unfinished += 1;
+        let items = &mut self.items;
+        self.putters.grant(|item| items.extend(item.take()))
+    }
+
+    /// Takes what was granted to the getter at `place`. `None`: it was refused.
+    #[inline(never)]
+    pub(super) fn take_handed(&mut self, place: &mut Place) -> Option<T> {
+        let rank = if self.handed.is_empty() { 0 } else { place.rank(&self.getters) };
+        let has_item = place.take(&mut self.getters);
+        if has_item { self.handed.remove(rank) } else { None }
+    }
+
+    /// A getter that had been handed an item has gone: those behind it have moved up.
+    pub(super) fn take_back(&mut self) -> Option<Handed> {
+        if !self.shut_down && !self.getters.is_empty() {
+            return self.getters.grant(|has_item| *has_item = true);
+        }
+        if let Some(youngest) = self.handed.pop_back() {
+            self.items.push_front(youngest);
+        }
+        None
+    }
+
+    /// Refuses the next one who waits, as the queue is shut down.
+    pub(super) fn refuse(&mut self) -> Option<Handed> {
+        debug_assert!(self.shut_down);
+        self.getters.grant(|_has_item| ()).or_else(|| self.putters.grant(|_item| ()))
+    }
+
+    /// Shuts down and takes all items out. Returns whether nothing is left to be done with that.
+    pub(super) fn take_all(&mut self) -> (Vec<T>, bool) {
+        self.shut_down = true;
+        let items = Vec::from(std::mem::take(&mut self.items));
+        // Somebody may have reported items done that he has never taken out.
+        self.unfinished = self.unfinished.saturating_sub(items.len());
+        (items, self.unfinished == 0)
+    }
+
+    /// One item is done. Returns whether that was the last one.
+    pub(super) fn task_done(&mut self) -> Result<bool, TaskDoneError> {
+        self.unfinished = self.unfinished.checked_sub(1).ok_or(TaskDoneError)?;
+        Ok(self.unfinished == 0)
+    }
+
+    fn check(&self) {
+        debug_assert!(
+            self.getters.is_empty() || self.items.is_empty() || self.shut_down,
+            "getters wait ({:?}) and {} items are there",
+            self.getters,
+            self.items.len()
+        );
+        debug_assert!(
+            self.putters.is_empty() || self.is_full() || self.shut_down,
+            "putters wait ({:?}) and there is room",
+            self.putters
+        );
+    }
+}

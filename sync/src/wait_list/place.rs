@@ -1,0 +1,127 @@
+//! What does a leaf future do with a wait list? It joins, waits, takes what it was granted, or leaves.
+
+use std::cell::RefCell;
+use std::panic::Location;
+use std::task::{Context, Poll};
+
+use lone_executor::trace::{self, Event, Who};
+use lone_executor::{KeptWaker, budget};
+
+use super::{Key, WaitList};
+
+/// A future's half: its place in a list, and the line of its `.await`.
+///
+/// A leaf holds one, and its `Drop` calls [`Place::leave`]. `cell` and `list` are always the
+/// primitive's `RefCell` and the way from its content to the list: a borrow lasts as long as they
+/// need it, and no longer.
+#[derive(Debug)]
+pub(crate) struct Place {
+    key: Option<Key>,
+    site: &'static Location<'static>,
+}
+
+/// What a future had when it was dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Left<P> {
+    /// It waited: its place has gone, here is what it had brought along.
+    Waiting(P),
+    /// It had been granted something: that is to be passed on.
+    Granted(P),
+}
+
+impl Place {
+    /// A place in no line yet, for a leaf made on the caller's line.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn new() -> Place {
+        Place { key: None, site: Location::caller() }
+    }
+
+    /// Whether it has a node, be it waiting or granted.
+    #[inline]
+    pub(crate) fn is_taken(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Joins the end of the line with `parcel`. Call [`Place::poll`] after the borrow has ended.
+    pub(crate) fn join<P>(&mut self, list: &mut WaitList<P>, parcel: P) {
+        debug_assert!(self.key.is_none(), "it stands in a line already");
+        self.key = Some(list.join(parcel, self.site));
+    }
+
+    /// [5] await: ready once it has been granted; then [`Place::take`] takes the parcel.
+    ///
+    /// Pending: the waker of `cx`, and no other, will be woken, and the budget was given back.
+    #[inline(never)]
+    pub(crate) fn poll<S, P>(
+        &self,
+        cx: &mut Context<'_>,
+        on: &'static str,
+        cell: &RefCell<S>,
+        list: impl Fn(&mut S) -> &mut WaitList<P>,
+    ) -> Poll<()> {
+        let key = self.key.as_ref().expect("it has joined the line");
+        let (granted, kept) = {
+            let mut state = cell.borrow_mut();
+            let node = list(&mut state).node(key);
+            (node.granted, node.waker.will_wake(cx.waker()))
+        };
+        if granted {
+            return Poll::Ready(());
+        }
+        if !kept {
+            // Keeping a foreign waker clones it, and dropping the one before is user code as well:
+            // neither happens under a borrow, and either may have us granted meanwhile.
+            let waker = KeptWaker::new(cx.waker());
+            let who = waker.who();
+            let before = list(&mut cell.borrow_mut()).attach(key, waker);
+            if before.is_nobody() {
+                trace::emit(|| list(&mut cell.borrow_mut()).describe_wait(who));
+            }
+            drop(before);
+            if list(&mut cell.borrow_mut()).node(key).granted {
+                return Poll::Ready(());
+            }
+        }
+        budget::give_back();
+        trace::awaits(on, self.site);
+        Poll::Pending
+    }
+
+    /// How many were granted before this one and have not come for it yet: O(rank).
+    pub(crate) fn rank<P>(&self, list: &WaitList<P>) -> usize {
+        self.key.as_ref().map_or(0, |key| list.rank(key))
+    }
+
+    /// Takes what was granted: after [`Place::poll`] was ready, and no user code has run since.
+    pub(crate) fn take<P>(&mut self, list: &mut WaitList<P>) -> P {
+        let key = self.key.take().expect("it has been granted");
+        let node = list.remove(&key);
+        debug_assert!(node.granted, "node {} still waits", key.index);
+        debug_assert!(node.waker.is_nobody(), "a grant takes the waker");
+        node.parcel
+    }
+
+    /// Gives up the place, for the future is being dropped. `None`: it had none.
+    #[inline(never)]
+    pub(crate) fn leave<S, P>(
+        &mut self,
+        cell: &RefCell<S>,
+        list: impl Fn(&mut S) -> &mut WaitList<P>,
+    ) -> Option<Left<P>> {
+        let key = self.key.take()?;
+        let (node, object) = {
+            let mut state = cell.borrow_mut();
+            let list = list(&mut state);
+            (list.remove(&key), list.object)
+        };
+        if node.granted {
+            return Some(Left::Granted(node.parcel));
+        }
+        trace::emit(|| Event::Leave {
+            object: object.name(),
+            who: node.waker.who().unwrap_or(Who::Unknown),
+        });
+        Some(Left::Waiting(node.parcel))
+    }
+}
