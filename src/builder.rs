@@ -105,9 +105,7 @@ impl Builder {
     /// up in this process.
     pub fn build(self) -> io::Result<Runtime> {
         let reactor = Reactor::with_settings(&self.reactor)?;
-        Ok(Runtime {
-            executor: Executor::with_settings(reactor, self.executor)?,
-        })
+        Ok(Runtime { executor: Executor::with_settings(reactor, self.executor)? })
     }
 
     /// As [`run`](crate::run), with these options.

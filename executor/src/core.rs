@@ -250,13 +250,12 @@ impl Core {
 
     /// [7] complete → [8] join → [9] reap: the body is gone and the outcome is there.
     fn finish(&self, task: Task) {
-        let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
-        drop(leftover);
         trace::emit(|| Event::Join { task: task.id() });
-        task.set_joiner(KeptWaker::NOBODY).wake_in_the_loop(); // [8] join
+        task.set_joiner(KeptWaker::NOBODY).wake(); // [8] join
+        let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
-        drop(task);
+        drop((leftover, task));
     }
 
     // ----- [6] wake ----------------------------------------------------------------------------

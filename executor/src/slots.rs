@@ -235,17 +235,14 @@ impl Slots {
         self.tasks
     }
 
-    /// Who lives behind `num`, as traces name it.
+    /// Who lives behind `num`, as traces name it; also a task whose end is under way.
     pub(crate) fn who(&self, num: Num) -> Who {
         match self.tenants.get(num.slot()) {
-            Some(tenant) if self.is_live(num) => match tenant {
-                Tenant::Main { .. } => Who::Main,
-                Tenant::Root { task, .. } => Who::Task(task.id()),
-                Tenant::Child { member, .. } => {
-                    Who::Child { member: *member, slot: num.slot() as u32 }
-                }
-                Tenant::Retired => Who::Unknown,
-            },
+            Some(Tenant::Root { task, .. }) if task.num() == num => Who::Task(task.id()),
+            Some(Tenant::Main { .. }) if self.is_live(num) => Who::Main,
+            Some(Tenant::Child { member, .. }) if self.is_live(num) => {
+                Who::Child { member: *member, slot: num.slot() as u32 }
+            }
             _ => Who::Unknown,
         }
     }

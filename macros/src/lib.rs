@@ -196,10 +196,7 @@ impl Function {
         let parts = [
             ("before", &self.before),
             ("signature", &self.signature),
-            (
-                "typed",
-                &template(typed, at_output, &[("output", &self.output)]),
-            ),
+            ("typed", &template(typed, at_output, &[("output", &self.output)])),
             ("body", &self.body),
             ("krate", &settings.krate),
             ("calls", &settings.calls),

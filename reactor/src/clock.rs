@@ -38,10 +38,7 @@ pub(crate) enum Clock {
 impl Clock {
     /// A virtual clock that shows the real time of this moment and stands still.
     pub(crate) fn paused(jump: Jump) -> Clock {
-        Clock::Virtual {
-            now: Cell::new(Instant::real()),
-            jump,
-        }
+        Clock::Virtual { now: Cell::new(Instant::real()), jump }
     }
 
     /// A fresh reading. Cost: 20 ns for the real one.

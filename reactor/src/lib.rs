@@ -12,6 +12,7 @@
 //! | `timers` | who is woken when a deadline has passed? |
 //! | `timerfd` | how does a poll end to the nanosecond? |
 //! | `clock` | what time is it for this loop? |
+//! | `ends` | does a task wait for a peer outside of its loop? |
 //! | `sources` | who waits for which descriptor, and what is known of it? |
 //! | `time` | moments, sleeps, intervals |
 //! | `net` | TCP |
@@ -24,6 +25,7 @@ pub mod net;
 pub mod time;
 
 mod clock;
+mod ends;
 mod local;
 mod reactor;
 mod sources;

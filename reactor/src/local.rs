@@ -57,9 +57,7 @@ impl Local {
 
     /// The number of this reactor's loop.
     pub(crate) fn number(&self) -> LoopNumber {
-        self.number
-            .get()
-            .expect("a reactor is reached only through the loop that has entered it")
+        self.number.get().expect("a reactor is reached only through the loop that has entered it")
     }
 
     /// Whether this process is the one that made the reactor.
@@ -72,12 +70,7 @@ impl Local {
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Rc<Local>) -> R) -> Option<R> {
     LOCAL
-        .try_with(|local| {
-            local
-                .try_borrow()
-                .ok()
-                .and_then(|local| local.as_ref().map(f))
-        })
+        .try_with(|local| local.try_borrow().ok().and_then(|local| local.as_ref().map(f)))
         .ok()
         .flatten()
 }
@@ -91,10 +84,7 @@ pub(crate) fn with_number<R>(number: LoopNumber, f: impl FnOnce(&Rc<Local>) -> R
 /// Makes `local` the reactor of this thread until the guard is dropped.
 pub(crate) fn enter(local: &Rc<Local>, number: LoopNumber) -> Entered {
     local.number.set(Some(number));
-    let before = LOCAL
-        .try_with(|cell| cell.replace(Some(local.clone())))
-        .ok()
-        .flatten();
+    let before = LOCAL.try_with(|cell| cell.replace(Some(local.clone()))).ok().flatten();
     Entered { before }
 }
 
@@ -115,8 +105,6 @@ impl Drop for Entered {
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Local")
-            .field("number", &self.number.get())
-            .finish_non_exhaustive()
+        f.debug_struct("Local").field("number", &self.number.get()).finish_non_exhaustive()
     }
 }

@@ -18,11 +18,10 @@
 //! - **All are woken**: an edge wakes every waiter of its direction; several tasks may wait.
 //! - **Tokens carry the generation**: an event for a source that has gone means nobody.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-
 use lone_executor::KeptWaker;
 use slab::Slab;
+
+use crate::ends::{End, Ends};
 
 /// Which half of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +88,7 @@ impl Waiters {
 
     fn has(&self, waker: &std::task::Waker) -> bool {
         self.first.will_wake(waker)
-            || self
-                .more
-                .as_ref()
-                .is_some_and(|more| more.0.iter().any(|w| w.will_wake(waker)))
+            || self.more.as_ref().is_some_and(|more| more.0.iter().any(|w| w.will_wake(waker)))
     }
 
     fn pop(&mut self) -> Option<KeptWaker> {
@@ -112,56 +108,36 @@ impl Waiters {
     }
 }
 
-/// What a source is to a virtual clock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ends {
-    /// It waits for nobody in particular: a listener.
-    Idle,
-    /// It is being connected.
-    Connecting,
-    /// A stream between these two.
-    Stream { local: SocketAddr, peer: SocketAddr },
-}
-
 pub(crate) struct Sources {
     slab: Slab<Source>,
     made: u64,
     /// The ends of each source, under a virtual clock only: nobody else asks.
-    ends: Option<HashMap<u32, Ends>>,
+    ends: Option<Ends>,
 }
 
 impl Sources {
     pub(crate) fn new(virtual_clock: bool) -> Sources {
-        Sources {
-            slab: Slab::new(),
-            made: 0,
-            ends: virtual_clock.then(HashMap::new),
-        }
+        Sources { slab: Slab::new(), made: 0, ends: virtual_clock.then(Ends::default) }
     }
 
     /// A new source. `ready`: its operations shall be tried before they are waited for.
-    pub(crate) fn insert(&mut self, ready: bool, ends: impl FnOnce() -> Ends) -> SourceId {
+    pub(crate) fn insert(&mut self, ready: bool, end: impl FnOnce() -> End) -> SourceId {
         self.made += 1;
         let ready = if ready { READABLE | WRITABLE } else { 0 };
-        let source = Source {
-            generation: self.made,
-            ready,
-            ..Source::default()
-        };
+        let source = Source { generation: self.made, ready, ..Source::default() };
         let key = self.slab.insert(source) as u32;
         if let Some(map) = &mut self.ends {
-            map.insert(key, ends());
+            map.insert(key, end());
         }
-        SourceId {
-            key,
-            generation: self.made,
-        }
+        SourceId { key, generation: self.made }
     }
 
     /// What a source is to a virtual clock has changed: it is connected.
-    pub(crate) fn set_ends(&mut self, id: SourceId, ends: impl FnOnce() -> Ends) {
-        if let Some(map) = &mut self.ends {
-            map.insert(id.key, ends());
+    pub(crate) fn set_end(&mut self, id: SourceId, end: impl FnOnce() -> End) {
+        if self.get(id).is_some()
+            && let Some(map) = &mut self.ends
+        {
+            map.insert(id.key, end());
         }
     }
 
@@ -170,22 +146,19 @@ impl Sources {
     pub(crate) fn remove(&mut self, id: SourceId) -> Option<impl Sized + use<>> {
         self.get(id)?;
         if let Some(map) = &mut self.ends {
-            map.remove(&id.key);
+            map.remove(id.key);
         }
         Some(self.slab.remove(id.key as usize))
     }
 
     fn get(&mut self, id: SourceId) -> Option<&mut Source> {
-        self.slab
-            .get_mut(id.key as usize)
-            .filter(|source| source.generation == id.generation)
+        self.slab.get_mut(id.key as usize).filter(|source| source.generation == id.generation)
     }
 
     /// Whether an operation in this direction is worth trying.
     #[inline]
     pub(crate) fn is_ready(&mut self, id: SourceId, direction: Direction) -> bool {
-        self.get(id)
-            .is_some_and(|source| source.ready & direction.bit() != 0)
+        self.get(id).is_some_and(|source| source.ready & direction.bit() != 0)
     }
 
     /// The operation would have blocked.
@@ -213,8 +186,7 @@ impl Sources {
         direction: Direction,
         waker: &std::task::Waker,
     ) -> bool {
-        self.get(id)
-            .is_some_and(|source| source.waiters(direction).has(waker))
+        self.get(id).is_some_and(|source| source.waiters(direction).has(waker))
     }
 
     /// Keeps a waiter until the next edge.
@@ -243,10 +215,7 @@ impl Sources {
         if event.is_read_closed() || event.is_write_closed() || event.is_error() {
             source.ready |= HUNG_UP;
         }
-        Some(SourceId {
-            key,
-            generation: source.generation,
-        })
+        Some(SourceId { key, generation: source.generation })
     }
 
     /// The next waiter whose direction is ready, to be woken after the borrow has ended.
@@ -270,20 +239,9 @@ impl Sources {
     /// Whether somebody waits for a peer that is not in this loop. Asked by a virtual clock only.
     pub(crate) fn waits_for_outside(&self) -> bool {
         let Some(ends) = &self.ends else { return false };
-        let here = |wanted: SocketAddr, from: SocketAddr| {
-            ends.values().any(|end| match end {
-                Ends::Stream { local, peer } => *local == wanted && *peer == from,
-                Ends::Idle | Ends::Connecting => false,
-            })
-        };
         self.slab.iter().any(|(key, source)| {
             let waited_for = !(source.readers.is_empty() && source.writers.is_empty());
-            waited_for
-                && match ends.get(&(key as u32)) {
-                    Some(Ends::Stream { local, peer }) => !here(*peer, *local),
-                    Some(Ends::Connecting) => true,
-                    Some(Ends::Idle) | None => false,
-                }
+            waited_for && ends.is_outside(key as u32)
         })
     }
 }
@@ -316,14 +274,10 @@ mod tests {
     #[test]
     fn several_waiters_of_one_direction_are_all_given_out_and_the_other_direction_waits_on() {
         let mut sources = Sources::new(false);
-        let id = sources.insert(false, || Ends::Idle);
+        let id = sources.insert(false, || End::Unknown);
         let counts: Vec<Arc<Count>> = (0..4).map(|_| Arc::default()).collect();
         for (n, count) in counts.iter().enumerate() {
-            let direction = if n == 3 {
-                Direction::Write
-            } else {
-                Direction::Read
-            };
+            let direction = if n == 3 { Direction::Write } else { Direction::Read };
             let waker = Waker::from(count.clone());
             assert!(!sources.waits(id, direction, &waker));
             sources.wait(id, direction, KeptWaker::new(&waker));
@@ -333,21 +287,18 @@ mod tests {
         while let Some(waiter) = sources.pop_ready(id) {
             waiter.wake();
         }
-        let woken: Vec<u32> = counts
-            .iter()
-            .map(|count| count.0.load(Ordering::Relaxed))
-            .collect();
+        let woken: Vec<u32> = counts.iter().map(|count| count.0.load(Ordering::Relaxed)).collect();
         assert_eq!(woken, [1, 1, 1, 0]);
     }
 
     #[test]
     fn a_source_gone_is_not_found_and_its_successor_is_another() {
         let mut sources = Sources::new(false);
-        let old = sources.insert(true, || Ends::Idle);
+        let old = sources.insert(true, || End::Unknown);
         assert!(sources.is_ready(old, Direction::Read));
         assert!(sources.remove(old).is_some());
         assert!(sources.remove(old).is_none());
-        let new = sources.insert(true, || Ends::Idle);
+        let new = sources.insert(true, || End::Unknown);
         assert_eq!(old.key, new.key);
         assert_ne!(old.token(), new.token());
         assert!(!sources.is_ready(old, Direction::Read));
@@ -356,7 +307,7 @@ mod tests {
     #[test]
     fn a_short_read_clears_readiness_unless_the_peer_has_hung_up() {
         let mut sources = Sources::new(false);
-        let id = sources.insert(true, || Ends::Idle);
+        let id = sources.insert(true, || End::Unknown);
         sources.clear_after_short(id, Direction::Read);
         assert!(!sources.is_ready(id, Direction::Read));
         assert!(sources.is_ready(id, Direction::Write));

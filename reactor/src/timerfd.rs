@@ -46,19 +46,13 @@ mod linux {
                 return Ok(true);
             }
             let wait = deadline.duration_since(now);
-            let zero = Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
+            let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
             let it_value = Timespec {
                 // 584 years at most: it fits.
                 tv_sec: wait.as_secs() as i64,
                 tv_nsec: i64::from(wait.subsec_nanos()),
             };
-            let spec = Itimerspec {
-                it_interval: zero,
-                it_value,
-            };
+            let spec = Itimerspec { it_interval: zero, it_value };
             timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &spec)?;
             self.armed = Some(deadline);
             Ok(true)

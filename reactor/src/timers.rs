@@ -22,13 +22,13 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(start: Instant) -> Timers {
-        Timers {
-            wheel: Wheel::new(start.as_nanos()),
-        }
+        Timers { wheel: Wheel::new(start.as_nanos()) }
     }
 
+    /// `None` also if there are only such as never come: no clock may jump there.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
-        self.wheel.next_deadline().map(Instant::from_nanos)
+        let next = self.wheel.next_deadline().map(Instant::from_nanos);
+        next.filter(|&next| next != Instant::FAR_FUTURE)
     }
 
     /// How many are waiting.
@@ -58,12 +58,7 @@ impl Timers {
         trace::emit(|| {
             let (level, slot) = self.wheel.place(id).unwrap_or_default();
             let wait = deadline.duration_since(now);
-            trace::Event::Arm {
-                timer: id.seq(),
-                wait,
-                level,
-                slot,
-            }
+            trace::Event::Arm { timer: id.seq(), wait, level, slot }
         });
         id
     }
@@ -132,18 +127,19 @@ impl Alarm {
     }
 
     fn set(&mut self, make: impl FnOnce(Instant) -> Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = KeptWaker::new(cx.waker());
+        let mut waker = Some(KeptWaker::new(cx.waker()));
         let set = local::with(|local| {
             // A fresh reading: with one that is older, the alarm could ring early.
             let now = local.clock().now();
             let deadline = make(now);
-            (deadline > now).then(|| {
-                (
-                    local.number(),
-                    local.timers.borrow_mut().arm(deadline, now, waker),
-                )
-            })
+            if deadline <= now {
+                return None;
+            }
+            let waker = waker.take()?;
+            Some((local.number(), local.timers.borrow_mut().arm(deadline, now, waker)))
         });
+        // A foreign one that was not needed: its destructor is user code, and no borrow is held.
+        drop(waker);
         match set {
             Some(None) => Poll::Ready(()),
             Some(home) => {
@@ -157,10 +153,7 @@ impl Alarm {
     fn poll_set((number, id): (LoopNumber, TimerId), cx: &mut Context<'_>) -> Poll<()> {
         let waits = local::with_number(number, |local| {
             let mut timers = local.timers.borrow_mut();
-            timers
-                .wheel
-                .get_mut(id)
-                .map(|kept| kept.will_wake(cx.waker()))
+            timers.wheel.get_mut(id).map(|kept| kept.will_wake(cx.waker()))
         });
         match waits {
             Some(None) => Poll::Ready(()),
@@ -170,10 +163,7 @@ impl Alarm {
                 let new = KeptWaker::new(cx.waker());
                 let before = local::with_number(number, |local| {
                     let mut timers = local.timers.borrow_mut();
-                    timers
-                        .wheel
-                        .get_mut(id)
-                        .map(|kept| std::mem::replace(kept, new))
+                    timers.wheel.get_mut(id).map(|kept| std::mem::replace(kept, new))
                 });
                 drop(before);
                 Poll::Pending
@@ -217,10 +207,7 @@ impl Drop for Alarm {
 fn release_elsewhere(number: LoopNumber, id: TimerId) {
     if let Some(outside) = outside(number) {
         let (key, generation) = id.parts();
-        outside.release(Release {
-            key: u64::from(key),
-            generation,
-        });
+        outside.release(Release { key: u64::from(key), generation });
     }
 }
 

@@ -147,11 +147,7 @@ struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Slot = Slot {
-        head: NONE,
-        tail: NONE,
-        min: u64::MAX,
-    };
+    const EMPTY: Slot = Slot { head: NONE, tail: NONE, min: u64::MAX };
 }
 
 /// Where a timer lies.
@@ -165,10 +161,7 @@ impl Place {
     /// Both fit: there are 11 levels of 64 slots.
     fn new(level: usize, slot: usize) -> Place {
         debug_assert!(level < LEVELS && slot < SLOTS, "level {level}, slot {slot}");
-        Place {
-            level: level as u8,
-            slot: slot as u8,
-        }
+        Place { level: level as u8, slot: slot as u8 }
     }
 
     /// The place of `deadline` as seen from `elapsed`: invariant Place.
@@ -194,10 +187,7 @@ impl<T> Wheel<T> {
         Wheel {
             elapsed: start,
             next_seq: 0,
-            levels: [Level {
-                occupied: 0,
-                stale: 0,
-            }; LEVELS],
+            levels: [Level { occupied: 0, stale: 0 }; LEVELS],
             slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
             nodes: Slab::new(),
         }
@@ -228,13 +218,7 @@ impl<T> Wheel<T> {
             Ok(key) if key != NONE => key,
             _ => panic!("more than {NONE} timers at once: is something leaking them?"),
         };
-        entry.insert(Node {
-            deadline,
-            seq,
-            prev: NONE,
-            next: NONE,
-            item,
-        });
+        entry.insert(Node { deadline, seq, prev: NONE, next: NONE, item });
         self.next_seq += 1;
         self.append(key);
         TimerId { key, seq }
@@ -268,11 +252,7 @@ impl<T> Wheel<T> {
             self.refresh_minimum(place);
         }
         let deadline = self.slots[place.index()].min;
-        debug_assert!(
-            deadline >= self.elapsed,
-            "Past: {deadline} is before {}",
-            self.elapsed
-        );
+        debug_assert!(deadline >= self.elapsed, "Past: {deadline} is before {}", self.elapsed);
         Some(deadline)
     }
 
@@ -294,16 +274,8 @@ impl<T> Wheel<T> {
             }
         }
         let key = self.slots[Place::of(self.elapsed, self.elapsed).index()].head;
-        let Node {
-            deadline,
-            seq,
-            item,
-            ..
-        } = self.unlink(key);
-        debug_assert_eq!(
-            deadline, self.elapsed,
-            "a slot of level 0 holds one deadline"
-        );
+        let Node { deadline, seq, item, .. } = self.unlink(key);
+        debug_assert_eq!(deadline, self.elapsed, "a slot of level 0 holds one deadline");
         Some((TimerId { key, seq }, deadline, item))
     }
 
@@ -311,10 +283,7 @@ impl<T> Wheel<T> {
     fn advance(&mut self, to: u64) {
         debug_assert!(to >= self.elapsed, "back from {} to {to}", self.elapsed);
         let place = Place::of(to, self.elapsed);
-        debug_assert!(
-            self.is_clear_before(place),
-            "{to} ({place:?}) would pass a deadline"
-        );
+        debug_assert!(self.is_clear_before(place), "{to} ({place:?}) would pass a deadline");
         self.elapsed = to;
         // A slot of level 0 has nowhere to sink to, and holds `to` itself and nothing else.
         if place.level > 0 && self.levels[usize::from(place.level)].occupied & place.bit() != 0 {
@@ -326,10 +295,7 @@ impl<T> Wheel<T> {
     fn cascade(&mut self, place: Place) {
         let level = &mut self.levels[usize::from(place.level)];
         // It is the first slot, whose minimum `pop_due` has asked for before it moved `elapsed`.
-        debug_assert!(
-            level.stale & place.bit() == 0,
-            "Minimum: stale at {place:?}"
-        );
+        debug_assert!(level.stale & place.bit() == 0, "Minimum: stale at {place:?}");
         level.occupied &= !place.bit();
         let mut key = mem::replace(&mut self.slots[place.index()], Slot::EMPTY).head;
         // Ends: each node goes to a lower level, so the list in hand only gets shorter.
@@ -348,11 +314,7 @@ impl<T> Wheel<T> {
         let place = Place::of(deadline, self.elapsed);
         let slot = &mut self.slots[place.index()];
         let level = &mut self.levels[usize::from(place.level)];
-        debug_assert_eq!(
-            slot.head != NONE,
-            level.occupied & place.bit() != 0,
-            "Bits: {place:?}"
-        );
+        debug_assert_eq!(slot.head != NONE, level.occupied & place.bit() != 0, "Bits: {place:?}");
 
         let tail = mem::replace(&mut slot.tail, key);
         node.prev = tail;
@@ -378,12 +340,7 @@ impl<T> Wheel<T> {
         let slot = &mut self.slots[place.index()];
         let level = &mut self.levels[usize::from(place.level)];
         debug_assert!(level.occupied & place.bit() != 0, "Bits: {place:?}");
-        debug_assert!(
-            slot.min <= node.deadline,
-            "Minimum: {} > {}",
-            slot.min,
-            node.deadline
-        );
+        debug_assert!(slot.min <= node.deadline, "Minimum: {} > {}", slot.min, node.deadline);
 
         // A neighbour with the same deadline keeps the minimum true. Ties are common (a virtual
         // clock makes them by the thousand) and mostly stand side by side; without this, removing
@@ -425,11 +382,7 @@ impl<T> Wheel<T> {
             key = node.next;
         }
         let slot = &mut self.slots[place.index()];
-        debug_assert!(
-            least >= slot.min,
-            "Minimum: {least} is below the bound {}",
-            slot.min
-        );
+        debug_assert!(least >= slot.min, "Minimum: {least} is below the bound {}", slot.min);
         slot.min = least;
         self.levels[usize::from(place.level)].stale &= !place.bit();
     }
@@ -443,18 +396,11 @@ impl<T> Wheel<T> {
 
 impl<T> fmt::Debug for Wheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let levels = self
-            .levels
-            .iter()
-            .enumerate()
-            .filter(|(_, level)| level.occupied != 0);
+        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.occupied != 0);
         f.debug_struct("Wheel")
             .field("elapsed", &self.elapsed)
             .field("timers", &self.len())
-            .field(
-                "occupied_levels",
-                &levels.map(|(number, _)| number).collect::<Vec<_>>(),
-            )
+            .field("occupied_levels", &levels.map(|(number, _)| number).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

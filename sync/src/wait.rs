@@ -18,9 +18,11 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use lone_executor::children::Children;
 use lone_executor::{JoinError, JoinHandle, budget, trace};
+use lone_reactor::time::Alarm;
 
 /// When a [`wait`] returns.
 ///
@@ -177,6 +179,9 @@ where
         when,
         counts: |outcome| matches!(outcome, Err(error) if is_failure(error)),
         failed: false,
+        limit: None,
+        alarm: Alarm::new(),
+        last_turn: false,
         site: Location::caller(),
     }
 }
@@ -198,6 +203,11 @@ pub struct Wait<H: Joinable> {
     counts: fn(Result<&H::Value, &JoinError>) -> bool,
     /// Whether one in `done` is a failure.
     failed: bool,
+    /// How long to wait at most, from the first poll on.
+    limit: Option<Duration>,
+    alarm: Alarm,
+    /// The limit was past at the first poll: this one turn is still waited for.
+    last_turn: bool,
     site: &'static Location<'static>,
 }
 
@@ -233,6 +243,54 @@ where
 }
 
 impl<H: Joinable> Wait<H> {
+    /// Waits for so long at most, from its first poll on; then returns what is done and pending.
+    ///
+    /// It is no error and cancels nothing. A limit of zero lets those that are ready take their
+    /// turn, once.
+    ///
+    /// asyncio: `wait(…, timeout=…)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lone_executor::{Executor, spawn};
+    /// use lone_reactor::Reactor;
+    /// use lone_sync::{ReturnWhen, wait};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut executor = Executor::new(Reactor::new()?)?;
+    /// executor.block_on(async {
+    ///     let endless = spawn(std::future::pending::<()>());
+    ///     let soon = Duration::from_millis(2);
+    ///     let waited = wait([endless], ReturnWhen::AllCompleted).within(soon).await;
+    ///     assert_eq!((waited.done.len(), waited.pending.len()), (0, 1));
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within(mut self, limit: Duration) -> Wait<H> {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Whether the limit has passed.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(limit) = self.limit else { return false };
+        if self.last_turn {
+            return true;
+        }
+        let was_set = self.alarm.is_set();
+        if self.alarm.poll_with(|now| now + limit, cx).is_pending() {
+            return false;
+        }
+        self.last_turn = !was_set;
+        if self.last_turn {
+            cx.waker().wake_by_ref();
+        }
+        was_set
+    }
+
     /// Whether what has ended is enough to return.
     fn is_over(&self) -> bool {
         let early = match self.when {
@@ -265,9 +323,10 @@ impl<H: Joinable> Wait<H> {
         }
     }
 
-    /// All handles, as their tasks stand now: also what a wait returns that is given up half way.
-    pub(crate) fn split(&mut self) -> Waited<H> {
+    /// All handles, as their tasks stand now.
+    fn split(&mut self) -> Waited<H> {
         self.children = Children::new(0);
+        self.alarm.reset();
         let mut done = std::mem::take(&mut self.done);
         let rest = std::mem::take(&mut self.handles).into_iter();
         let unfinished = |member: H| {
@@ -295,7 +354,7 @@ impl<H: Joinable> Future for Wait<H> {
         );
         ready!(budget::take(cx));
         this.ask(cx);
-        if this.is_over() {
+        if this.is_over() || this.is_late(cx) {
             return Poll::Ready(this.split());
         }
         budget::give_back();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use lone_executor::{JoinError, JoinHandle, Source, current_task, spawn, yield_now};
 
 use crate::help::{
-    Flag, SayOnDrop, Trace, executor, hold_for_ever, leave_waker, run_until_idle, waker_in,
+    Flag, Group, SayOnDrop, Trace, executor, hold_for_ever, leave_waker, run_until_idle, waker_in,
 };
 
 /// The reason of a task that was cancelled.
@@ -231,7 +231,8 @@ fn cancel_of_an_owner_by_cancel_on_drop_cancels_the_owned_task() {
         trace.say("owner-joined");
         yield_now().await;
     });
-    assert_eq!(trace.take(), "owner-joined owned-stopped");
+    // The cancel of the owned is queued when the owner's body goes, before the owner's joiner.
+    assert_eq!(trace.take(), "owned-stopped owner-joined");
 }
 
 // SEM-60: a value for the joiner, which is not cancelled itself.
@@ -336,4 +337,24 @@ async fn spawn_later() -> Result<i32, JoinError> {
     let value = (&mut owner).await;
     drop(owner);
     value
+}
+
+// F24, SEM-53: a task that is a group by itself, ended before its number comes round.
+#[test]
+fn cancel_of_a_task_that_is_a_group_frees_the_slots_of_its_children() {
+    let (mut executor, trace) = (executor(), Trace::default());
+    for _ in 0..3 {
+        let children = ["a", "b"].map(|name| hold_for_ever(SayOnDrop(trace.clone(), name)));
+        let task = executor.spawn(Group::new(children));
+        let other = executor.spawn(Group::new([pending::<()>()]));
+        run_until_idle(&mut executor);
+        assert_eq!((executor.statistics().slots, executor.statistics().groups), (5, 2));
+        task.cancel("enough");
+        assert_eq!(run_until_idle(&mut executor), 1);
+        assert_eq!(trace.take(), "a b");
+        assert_eq!((executor.statistics().slots, executor.statistics().groups), (2, 1));
+        other.cancel("enough");
+        run_until_idle(&mut executor);
+        assert_eq!((executor.statistics().slots, executor.statistics().groups), (0, 0));
+    }
 }

@@ -2,13 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use lone_executor::{Executor, Settings};
+use lone_executor::children::Children;
+use lone_executor::{Executor, Pinned, Settings};
 use lone_tests::bounded_park::BoundedPark;
 
 /// How long a test waits for another thread before it fails.
@@ -99,10 +101,7 @@ pub(crate) async fn leave_waker(place: WakerPlace, trace: Trace, name: &'static 
 
 /// The waker left in `place`.
 pub(crate) fn waker_in(place: &WakerPlace) -> Waker {
-    place
-        .borrow()
-        .clone()
-        .expect("the task has left its waker here")
+    place.borrow().clone().expect("the task has left its waker here")
 }
 
 /// Wakes itself `wakes` times within one poll, and is ready at the next.
@@ -194,8 +193,44 @@ impl Wake for Counter {
 pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> (Poll<F::Output>, Arc<Counter>) {
     let counter = Arc::new(Counter::default());
     let waker = Waker::from(counter.clone());
-    let polled = std::pin::Pin::new(future).poll(&mut Context::from_waker(&waker));
+    let polled = Pin::new(future).poll(&mut Context::from_waker(&waker));
     (polled, counter)
+}
+
+/// Polls futures as the children of one, each in its slot, until all are ready.
+pub(crate) struct Group<F> {
+    children: Children,
+    futures: Pinned<F>,
+    left: usize,
+}
+
+impl<F: Future<Output = ()>> Group<F> {
+    pub(crate) fn new(futures: impl IntoIterator<Item = F>) -> Group<F> {
+        let futures: Pinned<F> = futures.into_iter().collect();
+        let left = futures.len();
+        Group { children: Children::new(left), futures, left }
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Group<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut batch = this.children.batch(cx);
+        while let Some(child) = batch.next() {
+            let Some(mut future) = this.futures.get(child.index()) else {
+                continue;
+            };
+            if batch.poll(&child, |cx| future.as_mut().poll(cx)).is_ready() {
+                let index = child.index();
+                batch.end(child);
+                this.futures.clear(index);
+                this.left -= 1;
+            }
+        }
+        if this.left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
 }
 
 // ----- the log -------------------------------------------------------------------------------------
@@ -203,6 +238,9 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> (Poll<F::Output>, 
 thread_local! {
     /// Tests of one binary run side by side, one to a thread: each reads its own.
     static REPORTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+
+    /// Whether the logger panics on this thread.
+    static FAILING: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Recorder;
@@ -213,6 +251,7 @@ impl log::Log for Recorder {
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        assert!(!FAILING.get(), "the logger fails");
         if self.enabled(record.metadata()) {
             let line = format!("{} {}: {}", record.level(), record.target(), record.args());
             // At thread exit nobody reads it any more.
@@ -231,6 +270,11 @@ pub(crate) fn record_reports() {
         log::set_max_level(log::LevelFilter::Warn);
     });
     take_reports();
+}
+
+/// From here on the logger panics on this thread, or no longer.
+pub(crate) fn let_the_logger_fail(failing: bool) {
+    FAILING.set(failing);
 }
 
 /// What the loop has reported on this thread since the last call.

@@ -7,10 +7,17 @@ mod help;
 
 mod budget;
 mod cancel;
+mod event;
+mod gather;
 mod guest;
 mod panic;
+mod queue;
+mod race;
 mod remote;
 mod run;
+mod semaphore;
 mod shutdown;
 mod task;
+mod wait;
+mod waiting;
 mod wake;

@@ -8,8 +8,8 @@ use std::task::Poll;
 use lone_executor::{JoinError, JoinHandle, Panic, spawn, yield_now};
 
 use crate::help::{
-    OnDrop, Trace, assert_one_report, executor, hold_for_ever, record_reports, run_until_idle,
-    take_reports,
+    OnDrop, Trace, assert_one_report, executor, hold_for_ever, let_the_logger_fail, record_reports,
+    run_until_idle, take_reports,
 };
 
 /// The panic of a task.
@@ -43,8 +43,8 @@ fn task_panicking_gives_its_joiner_the_panic_and_the_others_go_on() {
                 yield_now().await;
             }
         });
-        let task = spawn(async { panic!("out of {}", "cheese") });
-        let error = task.await.map(|()| ()).expect_err("it has panicked");
+        let task: JoinHandle<()> = spawn(async { panic!("out of {}", "cheese") });
+        let error = task.await.expect_err("it has panicked");
         assert!(error.is_panic() && !error.is_cancelled());
         assert_eq!(error.to_string(), "panicked: out of cheese");
         other.await.expect("it ends well");
@@ -273,4 +273,21 @@ fn task_left_by_main_and_failing_at_the_shutdown_is_reported_by_name() {
     });
     assert_eq!(value, 7);
     assert_one_report(&["`leftover`", "it will not go quietly"]);
+}
+
+// F26, SEM-382: a logger is user code: one that panics kills neither the loop nor the next report.
+#[test]
+fn logger_panicking_while_it_is_told_of_a_panic_leaves_the_loop_in_order() {
+    record_reports();
+    let mut executor = executor();
+    let kept = executor.spawn(bomb(7, "the destructor fails"));
+    drop(executor.spawn(async { panic!("detached") }));
+    let_the_logger_fail(true);
+    run_until_idle(&mut executor);
+    drop(kept);
+    let_the_logger_fail(false);
+    assert_eq!((executor.statistics().tasks, executor.statistics().slots), (0, 0));
+    drop(executor.spawn(async { panic!("the next one") }));
+    run_until_idle(&mut executor);
+    assert_one_report(&["Task-3", "the next one"]);
 }

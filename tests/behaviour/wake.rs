@@ -4,16 +4,17 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use lone_executor::{Executor, ThreadPark, number, spawn, yield_now};
 use lone_tests::bounded_park::BoundedPark;
 
 use crate::help::{
-    OnDrop, PATIENCE, SharedFlag, Trace, WakerPlace, executor, leave_waker, poll_once,
-    run_until_idle, waker_in, yield_waking,
+    Flag, Group, OnDrop, PATIENCE, SharedFlag, Trace, WakerPlace, assert_one_report, executor,
+    leave_waker, poll_once, record_reports, run_until_idle, waker_in, yield_waking,
 };
 
 /// A loop with a task for each name, each of which has left its waker and waits.
@@ -54,8 +55,9 @@ fn wakes_before_the_next_poll_are_one_poll() {
     let trace = Trace::default();
     let (mut executor, [waker]) = waiting(["polled"], &trace);
     for _ in 0..5 {
+        let clone = waker.clone();
         waker.wake_by_ref();
-        waker.clone().wake();
+        clone.wake();
     }
     assert_eq!(trace.take(), "", "nobody is polled inside a wake");
     run_until_idle(&mut executor);
@@ -73,14 +75,10 @@ fn tasks_woken_are_polled_in_the_order_of_their_first_wakes() {
         yield_now().await;
     });
     assert_eq!(trace.take(), "c a b");
-    let thread = std::thread::spawn(move || [b, c, b_again(&a), a].map(Waker::wake));
+    let thread = std::thread::spawn(move || [b, c, a.clone(), a].map(Waker::wake));
     thread.join().expect("wakes do not panic");
     run_until_idle(&mut executor);
     assert_eq!(trace.take(), "b c a", "the inbox keeps the order of the pushes");
-}
-
-fn b_again(waker: &Waker) -> Waker {
-    waker.clone()
 }
 
 // SEM-46: after the end there is nobody to wake, and nobody else is hit.
@@ -186,7 +184,7 @@ fn handle_polled_with_a_second_waker_wakes_only_that_one() {
 fn handle_moved_to_another_task_wakes_the_new_one() {
     let (mut executor, trace) = (executor(), Trace::default());
     executor.block_on(async {
-        let flag = crate::help::Flag::default();
+        let flag = Flag::default();
         let waits = flag.clone();
         let joined = Rc::new(RefCell::new(spawn(async move { waits.wait().await })));
         let poll = |name: &'static str| {
@@ -346,4 +344,122 @@ fn waker_of_a_foreign_combinator_is_not_ours_and_wakes_through_it() {
         outcomes.sort_unstable();
         assert_eq!(outcomes, [0, 1, 2]);
     });
+}
+
+/// A foreign waker that reaches for the loop whenever it is woken, and when it is dropped.
+struct Reaching(&'static str);
+
+thread_local! {
+    static REACHED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Reaching {
+    fn reach(&self, moment: &str) {
+        // A spawn takes every borrow that the loop has.
+        drop(spawn(async {}));
+        REACHED.with_borrow_mut(|reached| reached.push(format!("{}-{moment}", self.0)));
+    }
+}
+
+impl Wake for Reaching {
+    fn wake(self: Arc<Self>) {
+        self.reach("woken");
+    }
+}
+
+impl Drop for Reaching {
+    fn drop(&mut self) {
+        self.reach("dropped");
+    }
+}
+
+fn reached() -> String {
+    REACHED.take().join(" ")
+}
+
+// SEM-49, F26: a joiner's waker is user code, replaced, woken and dropped outside of every borrow.
+#[test]
+fn foreign_wakers_of_a_joiner_may_spawn_when_woken_and_when_dropped() {
+    executor().block_on(async {
+        let mut task = spawn(yield_now());
+        for name in ["first", "second"] {
+            let waker = Waker::from(Arc::new(Reaching(name)));
+            let pending = Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending();
+            assert!(pending);
+        }
+        assert_eq!(reached(), "first-dropped", "its place was taken");
+        while !task.is_finished() {
+            yield_now().await;
+        }
+        assert_eq!(reached(), "second-woken second-dropped");
+        task.await.expect("it ends well");
+    });
+}
+
+// SEM-49, F2, F26: so is the waker by which a group of children is polled.
+#[test]
+fn foreign_wakers_of_a_group_may_spawn_when_woken_and_when_dropped() {
+    executor().block_on(async {
+        let flag = Flag::default();
+        let mut group = Group::new([flag.clone(), flag.clone()].map(|flag| async move {
+            flag.wait().await;
+        }));
+        for name in ["first", "second"] {
+            let waker = Waker::from(Arc::new(Reaching(name)));
+            let pending = Pin::new(&mut group).poll(&mut Context::from_waker(&waker)).is_pending();
+            assert!(pending);
+        }
+        assert_eq!(reached(), "first-dropped");
+        flag.set();
+        assert_eq!(reached(), "second-woken second-dropped", "once, for both children");
+        group.await;
+    });
+}
+
+/// A foreign waker that panics when it is woken.
+struct Failing;
+
+impl Wake for Failing {
+    fn wake(self: Arc<Self>) {
+        panic!("the waker fails");
+    }
+}
+
+// F26, SEM-40: the loop wakes a joiner by a foreign waker that panics: nobody called who could be told.
+#[test]
+fn foreign_waker_of_a_joiner_panicking_is_reported_and_the_loop_goes_on() {
+    record_reports();
+    let (mut executor, trace) = (executor(), Trace::default());
+    let mut task = executor.spawn(async { 7 });
+    let waker = Waker::from(Arc::new(Failing));
+    assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+    let inner = trace.clone();
+    drop(executor.spawn(async move { inner.say("next") }));
+    assert_eq!(run_until_idle(&mut executor), 0);
+    assert_one_report(&["a waker that is not ours", "the waker fails"]);
+    assert_eq!(trace.take(), "next");
+    assert!(matches!(task.try_join(), Some(Ok(7))), "the outcome is there all the same");
+}
+
+// F26, F2: so it is where the inbox has a wake for a child whose group hangs on such a waker.
+#[test]
+fn foreign_waker_of_a_group_panicking_loses_no_wake_behind_it_in_the_inbox() {
+    record_reports();
+    let trace = Trace::default();
+    let (mut executor, [behind]) = waiting(["behind"], &trace);
+    let place = WakerPlace::default();
+    let mut group = Group::new([leave_waker(place.clone(), trace.clone(), "child")]);
+    // The group ends with the task that has polled it, so that one has to stay.
+    drop(executor.spawn(poll_fn(move |_| {
+        let waker = Waker::from(Arc::new(Failing));
+        assert!(Pin::new(&mut group).poll(&mut Context::from_waker(&waker)).is_pending());
+        Poll::<()>::Pending
+    })));
+    run_until_idle(&mut executor);
+    assert_eq!(trace.take(), "child");
+    waker_in(&place).wake();
+    behind.wake();
+    run_until_idle(&mut executor);
+    assert_eq!(trace.take(), "behind");
+    assert_one_report(&["the waker fails"]);
 }

@@ -43,26 +43,14 @@ impl BoundedPark {
     #[must_use]
     pub fn new() -> BoundedPark {
         let inner = ThreadPark::new();
-        let bell = CountedBell {
-            inner: inner.unparker(),
-            unparks: AtomicUsize::new(0),
-        };
-        BoundedPark {
-            inner,
-            bell: Arc::new(bell),
-            looks: 0,
-            waits: 0,
-            announce: None,
-        }
+        let bell = CountedBell { inner: inner.unparker(), unparks: AtomicUsize::new(0) };
+        BoundedPark { inner, bell: Arc::new(bell), looks: 0, waits: 0, announce: None }
     }
 
     /// A park that sends a message each time that it is about to wait.
     #[must_use]
     pub fn announcing(to: Sender<()>) -> BoundedPark {
-        BoundedPark {
-            announce: Some(to),
-            ..BoundedPark::new()
-        }
+        BoundedPark { announce: Some(to), ..BoundedPark::new() }
     }
 
     /// How often it has been unparked.
@@ -142,8 +130,6 @@ impl Unpark for CountedBell {
 
 impl std::fmt::Debug for CountedBell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CountedBell")
-            .field("unparks", &self.unparks)
-            .finish_non_exhaustive()
+        f.debug_struct("CountedBell").field("unparks", &self.unparks).finish_non_exhaustive()
     }
 }

@@ -443,10 +443,7 @@ mod tests {
         });
         assert_eq!(output, 7);
         // Main, the joiner, is not yet in the queue when the future goes.
-        assert_eq!(
-            trace.take(),
-            "ready dropped at Naive(ready [], 0 tasks) joined"
-        );
+        assert_eq!(trace.take(), "ready dropped at Naive(ready [], 0 tasks) joined");
     }
 
     #[test]

@@ -117,8 +117,9 @@ pub enum Event {
     Batch { ready: usize },
     /// c: nobody is ready; how long the loop may sleep.
     Ask { limit: Option<Duration> },
-    /// d: the loop waits for events; the poll itself at most so long, for a timer ends it too.
-    Park { limit: Option<Duration> },
+    /// d: the loop waits for events, at most so long; and so long it is to the next deadline, which
+    /// ends the wait too.
+    Park { limit: Option<Duration>, deadline: Option<Duration> },
     /// e: the wait is over.
     Unpark,
     /// e: a deadline has passed.

@@ -17,6 +17,7 @@ thread_local! {
 pub(super) fn line(event: &Event) -> String {
     let mut line = match event.tag() {
         '─' => String::new(),
+        ' ' => "    ".to_string(),
         tag => format!("[{tag}] "),
     };
     let written = write_event(&mut line, event);
@@ -65,8 +66,13 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Turn { number } => write!(to, "─── turn {number} ───"),
         Event::Drain { items } => write!(to, "the inbox had {items} items"),
         Event::Batch { ready } => write!(to, "a batch of {ready}"),
-        Event::Ask { limit } => write!(to, "nobody is ready: sleep {}", limit_of(*limit)),
-        Event::Park { limit } => write!(to, "parks {}", limit_of(*limit)),
+        Event::Ask { limit } => {
+            write!(to, "nobody is ready: the loop may sleep {}", limit_of(*limit))
+        }
+        Event::Park { limit, deadline: None } => write!(to, "parks {}", limit_of(*limit)),
+        Event::Park { limit, deadline: Some(deadline) } => {
+            write!(to, "parks {}; the next deadline is in {deadline:?}", limit_of(*limit))
+        }
         Event::Unpark => to.write_str("awake again"),
         Event::Fire { timer } => write!(to, "timer {timer} is due"),
         Event::Arm { timer, wait, level, slot } => {
@@ -97,9 +103,15 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
     if awaits.is_empty() {
         return to.write_str("a future that is not lone's");
     }
-    for (n, Await { on, site }) in awaits.iter().enumerate() {
+    // A group that is polled for the first time awaits the same on the same line many times.
+    let same = |a: &Await, b: &Await| a.on == b.on && a.site == b.site;
+    for (n, run) in awaits.chunk_by(same).enumerate() {
         let and = if n == 0 { "" } else { ", and " };
-        write!(to, "{and}{on} at {site}")?;
+        let Await { on, site } = run[0];
+        match run.len() {
+            1 => write!(to, "{and}{on} at {site}")?,
+            times => write!(to, "{and}{times} times {on} at {site}")?,
+        }
     }
     Ok(())
 }

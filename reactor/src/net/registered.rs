@@ -12,9 +12,10 @@ use lone_executor::{KeptWaker, LoopNumber, Release, budget, outside, trace};
 use mio::Interest;
 use mio::event::Source;
 
+use crate::ends::End;
 use crate::local::{self, Local};
 use crate::reactor::{Bell, SOURCE_BIT};
-use crate::sources::{Direction, Ends, SourceId};
+use crate::sources::{Direction, SourceId};
 
 /// A descriptor and its place in a loop.
 pub(crate) struct Registered<S: Source> {
@@ -32,10 +33,10 @@ impl<S: Source> Registered<S> {
         mut io: S,
         what: &'static str,
         ready: bool,
-        ends: impl FnOnce(&S) -> Ends,
+        end: impl FnOnce(&S) -> End,
     ) -> io::Result<Registered<S>> {
         let registered = local::with(|local| {
-            let id = local.sources.borrow_mut().insert(ready, || ends(&io));
+            let id = local.sources.borrow_mut().insert(ready, || end(&io));
             let interest = Interest::READABLE | Interest::WRITABLE;
             match local.registry.register(&mut io, id.token(), interest) {
                 Ok(()) => Ok((local.number(), id)),
@@ -46,29 +47,17 @@ impl<S: Source> Registered<S> {
             }
         });
         let (number, id) = registered.unwrap_or_else(|| Err(no_loop(what)))?;
-        trace::emit(|| trace::Event::Interest {
-            source: id.generation,
-            what,
-        });
-        Ok(Registered {
-            io: Some(io),
-            number,
-            id,
-        })
+        trace::emit(|| trace::Event::Interest { source: id.generation, what });
+        Ok(Registered { io: Some(io), number, id })
     }
 
     pub(crate) fn io(&self) -> &S {
-        self.io
-            .as_ref()
-            .expect("it is taken out only where the handle ends")
+        self.io.as_ref().expect("it is taken out only where the handle ends")
     }
 
     /// Deregisters, and gives the descriptor back.
     pub(crate) fn into_io(mut self) -> io::Result<S> {
-        let mut io = self
-            .io
-            .take()
-            .expect("it is taken out only where the handle ends");
+        let mut io = self.io.take().expect("it is taken out only where the handle ends");
         self.release(&mut io);
         Ok(io)
     }
@@ -105,12 +94,8 @@ impl<S: Source> Registered<S> {
 
     /// Keeps the task until the next edge.
     fn wait(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let waits = self.here(|local| {
-            local
-                .sources
-                .borrow_mut()
-                .waits(self.id, direction, cx.waker())
-        });
+        let waits =
+            self.here(|local| local.sources.borrow_mut().waits(self.id, direction, cx.waker()));
         match waits {
             Err(error) => return Poll::Ready(error),
             Ok(true) => return Poll::Pending,
@@ -129,16 +114,14 @@ impl<S: Source> Registered<S> {
     pub(crate) fn was_short(&self, direction: Direction) {
         // Only ever after an operation that found the loop.
         let _ = self.here(|local| {
-            local
-                .sources
-                .borrow_mut()
-                .clear_after_short(self.id, direction);
+            local.sources.borrow_mut().clear_after_short(self.id, direction);
         });
     }
 
     /// Tells a virtual clock what this source has become.
-    pub(crate) fn set_ends(&self, ends: impl FnOnce() -> Ends) {
-        let _ = self.here(|local| local.sources.borrow_mut().set_ends(self.id, ends));
+    pub(crate) fn set_end(&self, end: impl FnOnce(&S) -> End) {
+        let end = || end(self.io());
+        let _ = self.here(|local| local.sources.borrow_mut().set_end(self.id, end));
     }
 
     #[inline]
@@ -158,9 +141,7 @@ impl<S: Source> Registered<S> {
         match here {
             Some(source) => {
                 drop(source);
-                trace::emit(|| trace::Event::Deregister {
-                    source: self.id.generation,
-                });
+                trace::emit(|| trace::Event::Deregister { source: self.id.generation });
             }
             None => self.release_elsewhere(io),
         }
@@ -200,9 +181,7 @@ impl<S: Source + fmt::Debug> fmt::Debug for Registered<S> {
 }
 
 fn no_loop(what: &str) -> io::Error {
-    io::Error::other(format!(
-        "a {what} needs a loop: make it inside lone::run(async {{ … }})"
-    ))
+    io::Error::other(format!("a {what} needs a loop: make it inside lone::run(async {{ … }})"))
 }
 
 #[cold]

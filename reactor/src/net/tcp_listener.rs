@@ -11,10 +11,11 @@ use std::task::{Context, Poll, ready};
 use lone_executor::trace;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::ends::End;
 use crate::net::TcpStream;
 use crate::net::backoff::Backoff;
 use crate::net::registered::Registered;
-use crate::sources::{Direction, Ends};
+use crate::sources::Direction;
 
 /// How many connections may wait to be accepted; the system has a limit of its own beside it.
 const BACKLOG: i32 = 4096;
@@ -61,11 +62,8 @@ impl TcpListener {
     /// What the system says, with the address; or that no loop runs on this thread.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         let bound = || {
-            let socket = Socket::new(
-                Domain::for_address(address),
-                Type::STREAM,
-                Some(Protocol::TCP),
-            )?;
+            let socket =
+                Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
             #[cfg(not(windows))]
             socket.set_reuse_address(true)?;
             socket.bind(&address.into())?;
@@ -85,9 +83,10 @@ impl TcpListener {
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
         let io = mio::net::TcpListener::from_std(listener);
-        Ok(TcpListener {
-            inner: Registered::new(io, "TCP listener", true, |_| Ends::Idle)?,
-        })
+        let end = |io: &mio::net::TcpListener| {
+            io.local_addr().map_or(End::Unknown, |local| End::Listener { local })
+        };
+        Ok(TcpListener { inner: Registered::new(io, "TCP listener", true, end)? })
     }
 
     /// Waits for the next connection.
@@ -110,11 +109,7 @@ impl TcpListener {
     /// Several tasks may wait; whoever is polled first gets the connection.
     #[track_caller]
     pub fn accept(&self) -> Accept<'_> {
-        Accept {
-            listener: self,
-            backoff: Backoff::default(),
-            site: Location::caller(),
-        }
+        Accept { listener: self, backoff: Backoff::default(), site: Location::caller() }
     }
 
     /// As [`TcpListener::accept`], without the waiting when descriptors run out.
@@ -161,9 +156,7 @@ impl std::os::fd::AsFd for TcpListener {
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpListener")
-            .field("local", &self.local_addr().ok())
-            .finish()
+        f.debug_struct("TcpListener").field("local", &self.local_addr().ok()).finish()
     }
 }
 

@@ -165,9 +165,7 @@ mod tests {
         let std = now.into_std().expect("now is within the range of std");
         assert_eq!(Instant::from(std), now);
         let before = now - Duration::from_secs(3600);
-        let std = before
-            .into_std()
-            .expect("an hour ago is within the range of std");
+        let std = before.into_std().expect("an hour ago is within the range of std");
         assert_eq!(Instant::from(std), before);
     }
 
@@ -177,9 +175,6 @@ mod tests {
         assert_eq!(now + Duration::MAX, Instant::FAR_FUTURE);
         assert_eq!((now - Duration::MAX).as_nanos(), 0);
         let years = Duration::from_secs(500 * 366 * 24 * 60 * 60);
-        assert!(
-            now + years < Instant::FAR_FUTURE,
-            "500 years are within the range"
-        );
+        assert!(now + years < Instant::FAR_FUTURE, "500 years are within the range");
     }
 }

@@ -72,12 +72,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
         !period.is_zero(),
         "an interval of zero would be a busy loop: use yield_now() to let others go first"
     );
-    Interval {
-        next: start,
-        period,
-        missed: MissedTickBehavior::default(),
-        alarm: Alarm::new(),
-    }
+    Interval { next: start, period, missed: MissedTickBehavior::default(), alarm: Alarm::new() }
 }
 
 /// A steady pace: made by [`interval`] and [`interval_at`].
@@ -106,10 +101,7 @@ impl Interval {
     /// When polled where no loop runs, or on another loop than at its first poll.
     #[track_caller]
     pub fn tick(&mut self) -> Tick<'_> {
-        Tick {
-            interval: self,
-            site: Location::caller(),
-        }
+        Tick { interval: self, site: Location::caller() }
     }
 
     /// Ready at the next tick, with the moment at which it was due.
@@ -213,10 +205,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         use MissedTickBehavior::{Burst, Delay, Skip};
-        assert_eq!(
-            taken_by(Burst, &[0, 10, 35, 35, 40]),
-            [10, 20, 30, 40, 50].map(ms)
-        );
+        assert_eq!(taken_by(Burst, &[0, 10, 35, 35, 40]), [10, 20, 30, 40, 50].map(ms));
         assert_eq!(taken_by(Delay, &[0, 10, 35, 45]), [10, 20, 45, 55].map(ms));
         assert_eq!(taken_by(Skip, &[0, 10, 35, 40]), [10, 20, 40, 50].map(ms));
     }

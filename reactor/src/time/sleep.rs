@@ -55,12 +55,7 @@ pub fn sleep(duration: Duration) -> Sleep {
         Some(now) => Deadline::At(now + duration),
         None => Deadline::After(duration),
     };
-    Sleep {
-        deadline,
-        alarm: Alarm::new(),
-        yielded: false,
-        site: Location::caller(),
-    }
+    Sleep { deadline, alarm: Alarm::new(), yielded: false, site: Location::caller() }
 }
 
 /// Waits until that moment. One that is past counts as now.
@@ -159,9 +154,7 @@ impl Future for Sleep {
             Deadline::At(deadline) => this.alarm.poll(deadline, cx),
             Deadline::After(duration) => {
                 let mut set_to = None;
-                let polled = this
-                    .alarm
-                    .poll_with(|now| *set_to.insert(now + duration), cx);
+                let polled = this.alarm.poll_with(|now| *set_to.insert(now + duration), cx);
                 if let Some(deadline) = set_to {
                     this.deadline = Deadline::At(deadline);
                 }

@@ -19,18 +19,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 const YEAR: u64 = 365 * DAY;
 
 /// What the random distances are drawn from, 0 up to these.
-const SCALES: [u64; 10] = [
-    1,
-    64,
-    4 * US,
-    MS,
-    20 * MS,
-    SECOND,
-    MINUTE,
-    DAY,
-    3 * YEAR,
-    400 * YEAR,
-];
+const SCALES: [u64; 10] = [1, 64, 4 * US, MS, 20 * MS, SECOND, MINUTE, DAY, 3 * YEAR, 400 * YEAR];
 
 // ---- The model ----
 
@@ -144,17 +133,8 @@ struct Pair {
 
 impl Pair {
     fn new(start: u64) -> Pair {
-        let model = Model {
-            elapsed: start,
-            ..Model::default()
-        };
-        Pair {
-            wheel: Wheel::new(start),
-            model,
-            ids: Vec::new(),
-            now: start,
-            fired: 0,
-        }
+        let model = Model { elapsed: start, ..Model::default() };
+        Pair { wheel: Wheel::new(start), model, ids: Vec::new(), now: start, fired: 0 }
     }
 
     fn apply(&mut self, op: Op) {
@@ -347,11 +327,7 @@ fn a_million_random_operations_answer_as_the_model_does() {
 
 #[test]
 fn any_short_sequence_of_operations_answers_as_the_model_does() {
-    let config = ProptestConfig {
-        cases: 256,
-        failure_persistence: None,
-        ..Default::default()
-    };
+    let config = ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let op = (any::<u8>(), any::<u8>(), any::<u64>());
     let op = op.prop_map(|(kind, scale, number)| Op::decode(kind, scale, number, SCALES.len()));
@@ -432,11 +408,7 @@ fn ties_registered_at_each_level_on_the_way_fire_in_order_of_registration() {
         levels.extend(wheel.place(id).map(|(level, _)| level));
         expected.push((deadline, level));
     }
-    assert_eq!(
-        levels,
-        [9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-        "level 10: the top digit is 0"
-    );
+    assert_eq!(levels, [9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "level 10: the top digit is 0");
     assert_eq!(fire(&mut wheel, deadline), expected);
 }
 
@@ -449,12 +421,7 @@ fn a_timer_registered_for_the_instant_that_is_firing_fires_last_in_it() {
     wheel.insert(SECOND, 'C');
     wheel.insert(SECOND + 1, 'E');
     wheel.insert(SECOND - 1, 'D');
-    let expected = [
-        (SECOND, 'B'),
-        (SECOND, 'C'),
-        (SECOND, 'D'),
-        (SECOND + 1, 'E'),
-    ];
+    let expected = [(SECOND, 'B'), (SECOND, 'C'), (SECOND, 'D'), (SECOND + 1, 'E')];
     assert_eq!(fire(&mut wheel, 2 * SECOND), expected);
 }
 
@@ -464,11 +431,7 @@ fn a_timer_registered_for_the_instant_that_is_firing_fires_last_in_it() {
 fn the_tick_before_a_deadline_fires_nothing_at_any_distance() {
     for start in [0, 1, 63, 64, 12_345_678_901] {
         for shift in 0..64 {
-            for distance in [
-                1_u64 << shift,
-                (1 << shift) + 1,
-                (1_u64 << shift).wrapping_mul(3),
-            ] {
+            for distance in [1_u64 << shift, (1 << shift) + 1, (1_u64 << shift).wrapping_mul(3)] {
                 let deadline = start + distance;
                 let mut wheel = Wheel::new(start);
                 wheel.insert(deadline, ());
@@ -485,11 +448,7 @@ fn a_lone_sleep_asks_for_its_own_deadline_from_the_first_moment() {
     for deadline in [MS, SECOND, MINUTE, 500 * YEAR] {
         let mut wheel = Wheel::new(0);
         wheel.insert(deadline, ());
-        assert_eq!(
-            wheel.next_deadline(),
-            Some(deadline),
-            "one sleep is one park"
-        );
+        assert_eq!(wheel.next_deadline(), Some(deadline), "one sleep is one park");
     }
 }
 
@@ -512,13 +471,7 @@ fn a_deadline_five_hundred_years_away_fires_then() {
 #[test]
 fn deadlines_in_the_past_fire_at_once_in_order_of_registration() {
     let mut wheel = Wheel::new(SECOND);
-    for (deadline, name) in [
-        (5, 'A'),
-        (SECOND, 'B'),
-        (3, 'C'),
-        (SECOND + 1, 'D'),
-        (0, 'E'),
-    ] {
+    for (deadline, name) in [(5, 'A'), (SECOND, 'B'), (3, 'C'), (SECOND + 1, 'D'), (0, 'E')] {
         wheel.insert(deadline, name);
     }
     assert_eq!(wheel.next_deadline(), Some(SECOND), "past counts as now");
@@ -554,11 +507,7 @@ fn removing_the_earliest_uncovers_the_next_deadline() {
 }
 
 fn stale_slots<T>(wheel: &Wheel<T>) -> u32 {
-    wheel
-        .levels
-        .iter()
-        .map(|level| level.stale.count_ones())
-        .sum()
+    wheel.levels.iter().map(|level| level.stale.count_ones()).sum()
 }
 
 #[test]
@@ -575,11 +524,7 @@ fn a_stale_minimum_is_walked_for_once_or_replaced_by_an_insert_at_its_bound() {
     wheel.remove(early);
     assert_eq!(stale_slots(&wheel), 1);
     wheel.insert(2 * SECOND + 1, ());
-    assert_eq!(
-        stale_slots(&wheel),
-        1,
-        "something may lie between the bound and this one"
-    );
+    assert_eq!(stale_slots(&wheel), 1, "something may lie between the bound and this one");
     wheel.insert(2 * SECOND, ());
     assert_eq!(stale_slots(&wheel), 0, "nothing can lie below this one");
     check(&wheel);
@@ -589,19 +534,12 @@ fn a_stale_minimum_is_walked_for_once_or_replaced_by_an_insert_at_its_bound() {
 fn removing_ties_one_by_one_never_makes_their_minimum_stale() {
     let mut wheel = Wheel::new(0);
     wheel.insert(30 * SECOND + 1, 0);
-    let mut ids: Vec<_> = (0..1_000)
-        .map(|number| wheel.insert(30 * SECOND, number))
-        .collect();
+    let mut ids: Vec<_> = (0..1_000).map(|number| wheel.insert(30 * SECOND, number)).collect();
     wheel.insert(30 * SECOND + 2, 0);
     // From the front and from the back: the tie left over is a neighbour on either side.
     while ids.len() > 1 {
-        let id = if ids.len() % 2 == 0 {
-            ids.pop()
-        } else {
-            Some(ids.remove(0))
-        };
-        id.and_then(|id| wheel.remove(id))
-            .expect("it has not fired");
+        let id = if ids.len() % 2 == 0 { ids.pop() } else { Some(ids.remove(0)) };
+        id.and_then(|id| wheel.remove(id)).expect("it has not fired");
         assert_eq!(stale_slots(&wheel), 0);
     }
     wheel.remove(ids[0]);
@@ -616,10 +554,7 @@ fn a_stale_id_does_not_name_the_successor_in_its_memory() {
     let fired = wheel.insert(SECOND, 'B');
     assert_eq!(fire(&mut wheel, SECOND), [(SECOND, 'B')]);
     let live = wheel.insert(2 * SECOND, 'C');
-    assert!(
-        removed.key == live.key && fired.key == live.key,
-        "the slab reuses the key"
-    );
+    assert!(removed.key == live.key && fired.key == live.key, "the slab reuses the key");
     for stale in [removed, fired] {
         assert_eq!(wheel.get_mut(stale), None);
         assert_eq!(wheel.place(stale), None);
@@ -646,11 +581,7 @@ fn a_hundred_thousand_timers_inserted_and_removed_leave_no_trace() {
     for _ in 0..100_000 {
         wheel.insert(random.next(), ());
     }
-    assert_eq!(
-        wheel.nodes.capacity(),
-        capacity,
-        "no allocation after the warm-up"
-    );
+    assert_eq!(wheel.nodes.capacity(), capacity, "no allocation after the warm-up");
 }
 
 // ---- Places ----
@@ -662,16 +593,7 @@ fn timers_lie_where_the_picture_in_the_module_doc_shows_them() {
     let digits = [(4, 0, 0), (4, 7, 9), (0, 2, 0), (0, 8, 5), (0, 1, 4)];
     let ids = digits.map(|(two, one, zero)| wheel.insert(moment(two, one, zero), ()));
     let places = ids.map(|id| wheel.place(id));
-    assert_eq!(
-        places,
-        [
-            Some((2, 4)),
-            Some((2, 4)),
-            Some((1, 2)),
-            Some((1, 8)),
-            Some((0, 4))
-        ]
-    );
+    assert_eq!(places, [Some((2, 4)), Some((2, 4)), Some((1, 2)), Some((1, 8)), Some((0, 4))]);
 
     assert_eq!(fire(&mut wheel, moment(0, 8, 5)).len(), 3);
     assert_eq!(wheel.next_deadline(), Some(moment(4, 0, 0)));

@@ -1,0 +1,304 @@
+//! What does the hot path allocate? Nothing: counted, not believed.
+//!
+//! The binary's allocator counts per thread, so that tests may run side by side. Every test warms up
+//! first: vectors and free lists grow to the most that was ever needed, and stay.
+//!
+//! To add a test: warm up by doing the thing as often as it will be done, then
+//! `assert_eq!(allocations_of(|| …), 0)` round doing it again.
+//!
+//! With feature `trace` every event is put into words, and words allocate: then there is no test here.
+
+#![cfg(not(feature = "trace"))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use lone_executor::{Executor, JoinHandle, spawn, yield_now};
+use lone_tests::bounded_park::BoundedPark;
+
+struct Counting;
+
+thread_local! {
+    /// Without a destructor, and made without an allocation: the allocator may use it at any time.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LIVE_BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(allocations: usize, more: usize, less: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + allocations);
+    // What one thread has allocated another may free.
+    LIVE_BYTES.set(LIVE_BYTES.get().wrapping_add(more).wrapping_sub(less));
+}
+
+// SAFETY: every call is passed on to `System` as it is; counting touches plain thread-local cells, and
+// neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size(), 0);
+        // SAFETY: this function's contract is `System`'s.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(0, 0, layout.size());
+        // SAFETY: as above; `block` came from `System`.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size, layout.size());
+        // SAFETY: as above; `block` came from `System`.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `f` allocates on this thread.
+fn allocations_of<R>(f: impl FnOnce() -> R) -> usize {
+    let before = ALLOCATIONS.get();
+    let r = f();
+    let allocations = ALLOCATIONS.get() - before;
+    drop(r);
+    allocations
+}
+
+fn executor() -> Executor<BoundedPark> {
+    Executor::new(BoundedPark::new()).expect("a loop index is free")
+}
+
+/// One turn that does not wait.
+fn turn(executor: &mut Executor<BoundedPark>) {
+    executor.turn(Some(Duration::ZERO)).expect("the park works");
+}
+
+/// That the counter counts: otherwise every test here would pass.
+#[test]
+fn allocations_of_a_box_and_of_a_growing_vector_are_counted() {
+    assert_eq!(allocations_of(|| Box::new(7)), 1);
+    assert_eq!(allocations_of(|| Vec::<u8>::with_capacity(100)), 1);
+    assert_eq!(allocations_of(|| 7), 0);
+}
+
+/// Spawns, joins and drops so many tasks at once.
+async fn spawn_and_join(tasks: &mut Vec<JoinHandle<usize>>, count: usize) {
+    for n in 0..count {
+        tasks.push(spawn(async move { n }));
+    }
+    while let Some(task) = tasks.pop() {
+        task.await.expect("it ends well");
+    }
+}
+
+// F18: the block comes from a free list, the slot and the place in the queue are there.
+#[test]
+fn spawn_join_and_reap_once_warm_allocate_nothing() {
+    let mut executor = executor();
+    let mut tasks = Vec::with_capacity(100);
+    executor.block_on(async {
+        spawn_and_join(&mut tasks, 100).await;
+        let before = ALLOCATIONS.get();
+        for _ in 0..10 {
+            spawn_and_join(&mut tasks, 100).await;
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+/// A task whose future has `N` bytes that nobody else's has, so that its block's size is its own.
+fn sized<const N: usize>() -> impl Future<Output = u8> {
+    let bytes = [7_u8; N];
+    async move {
+        yield_now().await;
+        bytes[N - 1]
+    }
+}
+
+/// How often the first and the second spawn of a task of that size allocate.
+fn cold_and_warm<const N: usize>(executor: &mut Executor<BoundedPark>) -> [usize; 2] {
+    executor.block_on(async {
+        let spawn_once = || {
+            let mut task = None;
+            let allocations = allocations_of(|| task = Some(spawn(sized::<N>())));
+            (allocations, task)
+        };
+        let (cold, first) = spawn_once();
+        first.expect("it was spawned").await.expect("it ends well");
+        let (warm, second) = spawn_once();
+        second.expect("it was spawned").await.expect("it ends well");
+        [cold, warm]
+    })
+}
+
+// F18, F27: one block a task, and none where one of its size is free; large ones are not kept.
+#[test]
+fn spawn_of_a_new_size_allocates_once_and_the_next_of_that_size_not_at_all() {
+    // On a thread of its own: the free lists are a thread's.
+    let thread = std::thread::spawn(|| {
+        let mut executor = executor();
+        let mut tasks = Vec::with_capacity(10);
+        executor.block_on(spawn_and_join(&mut tasks, 10));
+        assert_eq!(cold_and_warm::<200>(&mut executor), [1, 0]);
+        assert_eq!(cold_and_warm::<600>(&mut executor), [1, 0]);
+        assert_eq!(cold_and_warm::<4_000>(&mut executor), [1, 1], "above 1 KiB");
+        let [cold, warm] = cold_and_warm::<40_000>(&mut executor);
+        assert!(cold <= 2 && warm == 1, "boxed, and its cell is small: {cold} {warm}");
+    });
+    thread.join().expect("it ends well");
+}
+
+// F27: a finished task whose handle is kept does not hold a large future's memory.
+#[test]
+fn handle_kept_of_a_finished_task_does_not_keep_a_large_future_alive() {
+    let mut executor = executor();
+    executor.block_on(async {
+        let before = LIVE_BYTES.get();
+        let task = spawn(sized::<40_000>());
+        assert!(LIVE_BYTES.get().wrapping_sub(before) >= 40_000);
+        while !task.is_finished() {
+            yield_now().await;
+        }
+        assert!(LIVE_BYTES.get().wrapping_sub(before) < 4_000);
+        task.await.expect("it ends well");
+    });
+}
+
+// SEM-46: a wake is a push onto a queue that is there, whoever was woken, once or often.
+#[test]
+fn wakes_on_the_loops_thread_allocate_nothing() {
+    let mut executor = executor();
+    let places: Vec<_> = (0..100).map(|_| std::rc::Rc::new(Cell::new(None))).collect();
+    for place in &places {
+        let place = place.clone();
+        drop(executor.spawn(poll_fn(move |cx| {
+            place.set(Some(cx.waker().clone()));
+            Poll::<()>::Pending
+        })));
+    }
+    turn(&mut executor);
+    let wakers: Vec<Waker> = places.iter().filter_map(|place| place.take()).collect();
+    assert_eq!(wakers.len(), 100);
+    executor.block_on(async {
+        let wake_all = || wakers.iter().for_each(Waker::wake_by_ref);
+        // Twice: the queue of the next turn and the batch of this one may be two vectors.
+        for _ in 0..2 {
+            wake_all();
+            yield_now().await;
+        }
+        let before = ALLOCATIONS.get();
+        for _ in 0..10 {
+            wake_all();
+            wake_all();
+            yield_now().await;
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+// SEM-47: one from outside goes into a vector that has grown once.
+#[test]
+fn wakes_of_a_loop_that_does_not_run_allocate_nothing_once_warm() {
+    let mut executor = executor();
+    let place = std::rc::Rc::new(Cell::new(None));
+    let left = place.clone();
+    drop(executor.spawn(poll_fn(move |cx| {
+        left.set(Some(cx.waker().clone()));
+        Poll::<()>::Pending
+    })));
+    let round = |executor: &mut Executor<BoundedPark>| {
+        turn(executor);
+        let waker = place.take();
+        waker.inspect(|waker| (0..10).for_each(|_| waker.wake_by_ref()))
+    };
+    for _ in 0..3 {
+        assert!(round(&mut executor).is_some());
+    }
+    for _ in 0..10 {
+        assert_eq!(allocations_of(|| round(&mut executor)), 0);
+    }
+}
+
+// SEM-51: a yield is a wake and a place in the next batch.
+#[test]
+fn yields_of_many_tasks_allocate_nothing() {
+    let mut executor = executor();
+    for _ in 0..100 {
+        drop(executor.spawn(async {
+            loop {
+                yield_now().await;
+            }
+        }));
+    }
+    // Twice, as above.
+    turn(&mut executor);
+    turn(&mut executor);
+    let allocations = allocations_of(|| (0..20).for_each(|_| turn(&mut executor)));
+    assert_eq!(allocations, 0);
+}
+
+// SEM-28: neither waiting for a task nor reading its outcome.
+#[test]
+fn joins_before_and_after_the_end_allocate_nothing() {
+    executor().block_on(async {
+        let mut waits = Vec::with_capacity(2);
+        for _ in 0..2 {
+            let mut task = spawn(async {
+                yield_now().await;
+                7
+            });
+            let before = ALLOCATIONS.get();
+            let early = poll_fn(|cx| Poll::Ready(Pin::new(&mut task).poll(cx).is_pending())).await;
+            let outcome = task.await;
+            waits.push((ALLOCATIONS.get() - before, early, outcome.is_ok()));
+        }
+        assert_eq!(waits[1], (0, true, true));
+        let task = spawn(async { 7 });
+        yield_now().await;
+        let before = ALLOCATIONS.get();
+        assert_eq!(task.await.expect("it ends well"), 7);
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+// F15: a waker is a number: copied by clone, forgotten by drop.
+#[test]
+fn clones_and_drops_of_a_waker_allocate_nothing() {
+    executor().block_on(poll_fn(|cx| {
+        let allocations = allocations_of(|| {
+            for _ in 0..1000 {
+                let waker = cx.waker().clone();
+                assert!(waker.will_wake(cx.waker()));
+                drop(waker);
+            }
+        });
+        assert_eq!(allocations, 0);
+        Poll::Ready(())
+    }));
+}
+
+// SEM-53: a cancel keeps its reason, and nothing else; a task that is dropped gives all back.
+#[test]
+fn tasks_cancelled_and_dropped_give_back_all_that_they_took() {
+    let mut executor = executor();
+    let round = |executor: &mut Executor<BoundedPark>| {
+        let tasks: Vec<_> = (0..50).map(|_| executor.spawn(pending::<()>())).collect();
+        turn(executor);
+        for task in &tasks {
+            task.cancel("enough");
+        }
+        turn(executor);
+        turn(executor);
+        assert_eq!(executor.statistics().tasks, 0);
+    };
+    round(&mut executor);
+    let before = LIVE_BYTES.get();
+    for _ in 0..10 {
+        round(&mut executor);
+    }
+    assert_eq!(LIVE_BYTES.get().wrapping_sub(before), 0);
+}

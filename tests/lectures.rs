@@ -1,0 +1,141 @@
+//! Do the lecture programs show what they are to show? Under a virtual clock, to the millisecond.
+
+#[path = "../examples/lecture_21_tasks.rs"]
+pub mod lecture_21_tasks;
+#[path = "../examples/lecture_24_1_semaphore.rs"]
+pub mod lecture_24_1_semaphore;
+#[path = "../examples/lecture_24_2_race.rs"]
+pub mod lecture_24_2_race;
+#[path = "../examples/lecture_24_3_retry.rs"]
+pub mod lecture_24_3_retry;
+#[path = "../examples/lecture_24_4_queue.rs"]
+pub mod lecture_24_4_queue;
+#[path = "../examples/lecture_35_ingest.rs"]
+pub mod lecture_35_ingest;
+
+use std::future::Future;
+use std::time::Duration;
+
+fn run<F: Future>(program: F) -> F::Output {
+    lone::Builder::new().start_paused(true).run(program)
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+// SEM-89: results come in argument order, whatever the order of the ends
+// SEM-91: N sleeps together take as long as the longest
+#[test]
+fn gather_of_three_sleeps_takes_the_longest_and_keeps_the_order() {
+    let it = run(lecture_21_tasks::program());
+    assert_eq!(it.gathered, ms(1000));
+    assert_eq!(it.ended, ["B", "C", "A"]);
+    assert_eq!(it.results, ["A", "B", "C"]);
+}
+
+// SEM-24: a spawned task is not polled inside `spawn`
+#[test]
+fn spawned_task_begins_when_its_spawner_awaits_and_goes_on_meanwhile() {
+    let it = run(lecture_21_tasks::program());
+    assert!(!it.spawn_ran_it);
+    assert_eq!(it.beats, 4, "one every 100 ms, in 450 ms");
+}
+
+// SEM-109: when the time is over, a wait cancels nobody and fails nowhere: done and pending
+#[test]
+fn wait_out_of_time_leaves_the_pending_running() {
+    let it = run(lecture_21_tasks::program());
+    assert_eq!(it.waited, ms(500));
+    assert_eq!(it.done, ["D", "E"]);
+    assert_eq!(it.pending, ["slow"]);
+}
+
+// SEM-53: nothing of a task runs inside `cancel`; it is stopped at its next turn
+#[test]
+fn cancel_runs_the_guard_at_the_next_turn_and_tells_the_reason() {
+    let it = run(lecture_21_tasks::program());
+    assert!(!it.cancel_ran_guard);
+    assert!(it.cleaned_up);
+    assert_eq!(it.reason, "nobody wants the result");
+    assert_eq!(it.took, ms(1000 + 450 + 500), "the cancel takes no time");
+}
+
+// SEM-219: 9 jobs of 0.3 s over 3 permits end at 0.9 s, never more than 3 inside
+#[test]
+fn nine_sessions_over_three_permits_end_in_three_batches() {
+    let it = run(lecture_24_1_semaphore::program());
+    assert_eq!(it.took, ms(900));
+    assert_eq!(it.most_inside, 3);
+    let batches: Vec<Duration> = [300, 600, 900].into_iter().flat_map(|at| [ms(at); 3]).collect();
+    assert_eq!(it.ends, batches, "in the order in which they came");
+}
+
+// SEM-106: a wait for the first returns as soon as one has ended, and cancels nobody
+// SEM-114: cancel and drain cancels all, waits for all, and returns their outcomes
+#[test]
+fn losers_of_a_race_of_tasks_have_ended_when_cancel_all_returns() {
+    let it = run(lecture_24_2_race::program());
+    assert_eq!(it.winner, "us");
+    assert_eq!(it.won_after, ms(100));
+    assert!(it.given_up_by_wait.is_empty(), "the wait cancels nobody");
+    assert_eq!(it.given_up_by_cancel, ["eu", "asia"]);
+    assert_eq!(it.drained_after, ms(100), "the drain takes no time");
+    assert_eq!(it.errors, ["cancelled: another region was faster"; 2]);
+}
+
+// SEM-413: the first arm wins; the losers are dropped before race returns
+#[test]
+fn losers_of_a_race_are_dropped_when_it_returns() {
+    let it = run(lecture_24_2_race::program());
+    assert_eq!(it.race_winner, "us");
+    assert_eq!(it.race_took, ms(100));
+    assert_eq!(it.given_up_by_race, ["eu", "asia"]);
+}
+
+// SEM-137: each attempt gets a fresh future and a fresh deadline; the callers do not disturb each other
+#[test]
+fn three_callers_retry_side_by_side() {
+    let it = run(lecture_24_3_retry::program());
+    let calls: Vec<_> = it.calls.iter().map(|c| (c.name, c.attempts, c.answered, c.took)).collect();
+    assert_eq!(
+        calls,
+        [
+            ("steady", 1, true, ms(200)),
+            ("flaky", 3, true, ms(500 + 500 + 200)),
+            ("dead", 3, false, ms(500 + 500 + 500)),
+        ]
+    );
+    assert_eq!(it.took, ms(1500));
+}
+
+// SEM-271: the lecture's producer, two consumers and five places process all ten
+// SEM-290: a sentinel that each consumer puts back stops all of them
+#[test]
+fn sentinel_stops_both_consumers_and_stays_behind() {
+    let way = run(lecture_24_4_queue::program()).sentinel;
+    assert_eq!(way.used, [[1, 3, 5, 7, 9], [2, 4, 6, 8, 10]]);
+    assert_eq!(way.took, ms(10 * 50 + 80));
+    assert_eq!(way.left, 1, "the sentinel itself");
+}
+
+// SEM-283: after shutdown gets deliver what is left, then fail, for everybody
+#[test]
+fn shutdown_stops_both_consumers_and_leaves_nothing() {
+    let way = run(lecture_24_4_queue::program()).shutdown;
+    assert_eq!(way.used, [[1, 3, 5, 7, 9], [2, 4, 6, 8, 10]]);
+    assert_eq!(way.took, ms(10 * 50 + 80));
+    assert_eq!(way.left, 0);
+}
+
+// SEM-91: N sleeps together take as long as the longest, also 10,000 of them
+#[test]
+fn a_cycle_takes_as_long_for_ten_thousand_sensors_as_for_ten() {
+    let runs = run(lecture_35_ingest::program()).runs;
+    let sensors: Vec<usize> = runs.iter().map(|run| run.sensors).collect();
+    assert_eq!(sensors, [10, 100, 10_000]);
+    for run in runs {
+        assert_eq!(run.cycles, [ms(100); 3], "{} sensors", run.sensors);
+        assert_eq!(run.processed, 3 * run.sensors);
+    }
+}

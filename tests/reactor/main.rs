@@ -1,0 +1,16 @@
+//! How do time and sockets behave, seen from outside? One binary, one module a subject.
+//!
+//! The clock is virtual wherever the subject is not the real one. Nothing waits without a bound:
+//! a watchdog ends the process where a wake was lost.
+
+#![cfg(target_os = "linux")]
+
+mod help;
+
+mod clock;
+mod fairness;
+mod guest;
+mod interval;
+mod sleep;
+mod tcp;
+mod timeout;
