@@ -48,6 +48,7 @@ use crate::panicked::Panic;
 use crate::report;
 use crate::route::KeptWaker;
 use crate::task_id::{TaskId, TaskName};
+use crate::trace::{self, Event, Who};
 
 /// Where a task stands; see the picture at the top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +208,7 @@ impl<F: Future> TaskCell<F> {
         // SAFETY: the header is valid while the task has an owner, and the caller is one.
         let header = unsafe { cell.as_ref() };
         header.state.set(State::Dropping);
-        core.raise(header.id, header.num);
+        core.raise(header.num);
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: *Holder only*: the future is whole, is dropped once, here, and is not
             // touched again, also if its destructor panics half way.
@@ -223,6 +224,7 @@ impl<F: Future> TaskCell<F> {
                 discard(std::mem::replace(&mut outcome, instead), header);
             }
         }
+        trace::emit(|| end_of(header.id, outcome.as_ref().err()));
         // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
         unsafe { ptr::write(Self::output(cell), outcome) };
         header.state.set(State::Done);
@@ -262,6 +264,15 @@ impl<F: Future> TaskCell<F> {
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         // SAFETY: `new` took the block for this very layout, and nothing points to it any more.
         unsafe { block::give(cell.cast(), Layout::new::<Self>()) };
+    }
+}
+
+/// How a trace tells the end of a task.
+fn end_of(task: TaskId, error: Option<&JoinError>) -> Event {
+    match error {
+        None => Event::Complete { who: Who::Task(task) },
+        Some(JoinError::Panicked(_)) => Event::Panicked { who: Who::Task(task) },
+        Some(error) => Event::Stopped { task, reason: error.to_string() },
     }
 }
 

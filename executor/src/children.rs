@@ -169,6 +169,7 @@ impl Batch {
 
     /// Ends a child: wakes for it mean nobody from here on. Call it before you drop its future.
     pub fn end(&self, child: Child) {
+        trace::emit(|| Event::Complete { who: self.core.who(child.num) });
         self.core.slots.borrow_mut().end_member(self.group, child.member);
     }
 }

@@ -236,22 +236,23 @@ impl Core {
     /// Drops a task's body at its await point, leaves `why` as its outcome, and ends it.
     #[cold]
     pub(crate) fn stop(&self, task: &Task, why: JoinError) {
-        trace::emit(|| Event::Stopped { task: task.id(), reason: why.to_string() });
         if task.stop(why, self) {
             self.finish(task.clone());
         }
     }
 
     /// [7] complete: the body is about to be dropped; nobody can wake the task any more.
-    pub(crate) fn raise(&self, task: TaskId, num: Num) {
-        trace::emit(|| Event::Complete { who: trace::Who::Task(task) });
+    pub(crate) fn raise(&self, num: Num) {
         self.slots.borrow_mut().raise(num);
     }
 
     /// [7] complete → [8] join → [9] reap: the body is gone and the outcome is there.
     fn finish(&self, task: Task) {
-        trace::emit(|| Event::Join { task: task.id() });
-        task.set_joiner(KeptWaker::NOBODY).wake(); // [8] join
+        let joiner = task.set_joiner(KeptWaker::NOBODY);
+        if !joiner.is_nobody() {
+            trace::emit(|| Event::Join { task: task.id() });
+            joiner.wake_in_the_loop(); // [8] join
+        }
         let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
@@ -302,9 +303,12 @@ impl Core {
             }
         }
         let child = self.child.replace(Some(num));
+        let polled = trace::begin_child(num);
         let _restore = Restore { core: self, child, budget: budget::refill() };
         let waker = waker(num);
-        f(&mut Context::from_waker(&waker))
+        let outcome = f(&mut Context::from_waker(&waker));
+        trace::end_child(num, polled);
+        outcome
     }
 
     // ----- traces ------------------------------------------------------------------------------

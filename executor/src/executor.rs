@@ -396,6 +396,7 @@ impl<P: Park> Executor<P> {
             if tasks.is_empty() || !in_time {
                 break;
             }
+            let _cause = trace::because(trace::Cause::Shutdown);
             for task in tasks {
                 if task.ask_cancel(shutdown_reason) {
                     route::wake(task.num());
@@ -481,6 +482,7 @@ impl MainSlot {
         let num = core.slots.borrow_mut().insert_main();
         let num = num.unwrap_or_else(|| panic!("a loop can have 16,777,216 tasks and children"));
         core.slots.borrow_mut().wake(num); // [2] enqueue
+        trace::emit(|| Event::Enqueue { who: trace::Who::Main });
         MainSlot { core, num }
     }
 }

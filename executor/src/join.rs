@@ -233,7 +233,7 @@ impl<T> JoinHandle<T> {
             Some(joined) if !joined.task().has_ended() => {
                 // The one before is dropped here, outside of any borrow.
                 drop(joined.task().set_joiner(KeptWaker::new(cx.waker())));
-                trace::awaits("the end of the task spawned", joined.task().spawned());
+                trace::awaits_task(joined.task().id(), joined.task().spawned());
                 Poll::Pending
             }
             _ => Poll::Ready(()),

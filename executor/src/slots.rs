@@ -240,8 +240,13 @@ impl Slots {
         match self.tenants.get(num.slot()) {
             Some(Tenant::Root { task, .. }) if task.num() == num => Who::Task(task.id()),
             Some(Tenant::Main { .. }) if self.is_live(num) => Who::Main,
-            Some(Tenant::Child { member, .. }) if self.is_live(num) => {
-                Who::Child { member: *member, slot: num.slot() as u32 }
+            Some(Tenant::Child { group, member }) if self.is_live(num) => {
+                let root = self.groups[*group as usize].root;
+                let of = root.and_then(|root| match self.tenants.get(root.slot()) {
+                    Some(Tenant::Root { task, .. }) if task.num() == root => Some(task.id()),
+                    _ => None,
+                });
+                Who::Child { member: *member, of }
             }
             _ => Who::Unknown,
         }

@@ -15,11 +15,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use lone_executor::LoopNumber;
 
 use crate::clock::Clock;
 use crate::sources::Sources;
+use crate::time::Instant;
 use crate::timers::Timers;
 
 thread_local! {
@@ -34,6 +36,8 @@ pub(crate) struct Local {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) sources: RefCell<Sources>,
     pub(crate) registry: mio::Registry,
+    /// When it was last said that descriptors have run out.
+    said_shortage: Cell<Option<Instant>>,
     /// The process that made it: a forked child shares our descriptors, and must leave them alone.
     pid: u32,
 }
@@ -47,12 +51,23 @@ impl Local {
             sources: RefCell::new(Sources::new(matches!(clock, Clock::Virtual { .. }))),
             clock,
             registry,
+            said_shortage: Cell::new(None),
             pid: std::process::id(),
         }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether it may be said that descriptors have run out: not twice within `pause`.
+    pub(crate) fn may_say_shortage(&self, pause: Duration) -> bool {
+        let now = self.clock.now();
+        let may = self.said_shortage.get().is_none_or(|said| now - said >= pause);
+        if may {
+            self.said_shortage.set(Some(now));
+        }
+        may
     }
 
     /// The number of this reactor's loop.

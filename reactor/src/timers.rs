@@ -54,11 +54,12 @@ impl Timers {
     }
 
     fn arm(&mut self, deadline: Instant, now: Instant, waker: KeptWaker) -> TimerId {
+        let who = waker.who().unwrap_or(trace::Who::Unknown);
         let id = self.wheel.insert(deadline.as_nanos(), waker);
         trace::emit(|| {
             let (level, slot) = self.wheel.place(id).unwrap_or_default();
             let wait = deadline.duration_since(now);
-            trace::Event::Arm { timer: id.seq(), wait, level, slot }
+            trace::Event::Arm { timer: id.seq(), who, wait, level, slot }
         });
         id
     }

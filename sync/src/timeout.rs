@@ -122,6 +122,7 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let said = trace::mark();
         if let Poll::Ready(output) = this.future.poll(cx) {
             // The timer goes with this future, or at once if that is kept.
             this.alarm.reset();
@@ -136,7 +137,10 @@ impl<F: Future> Future for Timeout<F> {
             cx,
         );
         match rung {
-            Poll::Ready(()) => Poll::Ready(Err(Elapsed(()))),
+            Poll::Ready(()) => {
+                said.forget();
+                Poll::Ready(Err(Elapsed(())))
+            }
             Poll::Pending => {
                 trace::awaits("a deadline", this.site);
                 Poll::Pending

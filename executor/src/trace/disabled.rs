@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::{Cause, Event, Who};
 use crate::num::Num;
+use crate::task_id::TaskId;
 
 /// Emits what `event` returns: not without feature `trace`.
 #[inline(always)]
@@ -47,6 +48,34 @@ impl Site {
 /// While it lives, wakes have the cause that it was made with.
 #[derive(Debug)]
 pub struct CauseGuard(());
+
+/// How much the future being polled has said so far: nothing without feature `trace`.
+#[inline(always)]
+#[must_use]
+pub fn mark() -> Mark {
+    Mark(())
+}
+
+/// How much the future being polled had said when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(());
+
+impl Mark {
+    /// What was said since is not awaited any more: nothing was.
+    #[inline(always)]
+    pub fn forget(self) {}
+}
+
+#[inline(always)]
+pub(crate) fn awaits_task(_task: TaskId, _site: &'static Location<'static>) {}
+
+#[inline(always)]
+pub(crate) fn begin_child(_num: Num) -> Mark {
+    Mark(())
+}
+
+#[inline(always)]
+pub(crate) fn end_child(_num: Num, _polled: Mark) {}
 
 #[inline(always)]
 pub(crate) fn begin_poll(_num: Num) {}

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::story;
 use super::{Await, Cause, Event, Who};
 use crate::num::Num;
+use crate::task_id::TaskId;
 use crate::waker::running;
 
 thread_local! {
@@ -34,7 +35,60 @@ pub fn emit(event: impl FnOnce() -> Event) {
 
 /// Says what the future being polled waits for; a leaf calls it when it returns Pending.
 pub fn awaits(on: &'static str, site: &'static Location<'static>) {
-    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().push(Await { on, site }));
+    say(Await { on, task: None, site });
+}
+
+/// As [`awaits`], for the end of a task: the line is where that was spawned.
+pub(crate) fn awaits_task(task: TaskId, site: &'static Location<'static>) {
+    say(Await { on: "the end of", task: Some(task), site });
+}
+
+fn say(awaited: Await) {
+    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().push(awaited));
+}
+
+/// How much the future being polled has said so far.
+///
+/// A future that polls others and is done with them while some are pending takes a mark first, and
+/// forgets what they have said: they are dropped, and nobody awaits them.
+#[must_use]
+pub fn mark() -> Mark {
+    Mark(AWAITS.try_with(|awaits| awaits.borrow().len()).unwrap_or(0))
+}
+
+/// How much the future being polled had said when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+impl Mark {
+    /// What was said since is not awaited any more.
+    pub fn forget(self) {
+        drop(self.take());
+    }
+
+    /// What was said since; it counts for somebody else.
+    fn take(self) -> Vec<Await> {
+        let since = AWAITS.try_with(|awaits| {
+            let mut awaits = awaits.borrow_mut();
+            let mark = self.0.min(awaits.len());
+            awaits.split_off(mark)
+        });
+        since.unwrap_or_default()
+    }
+}
+
+/// [4] poll of a child.
+pub(crate) fn begin_child(num: Num) -> Mark {
+    emit(|| Event::Poll { who: who(num).unwrap_or(Who::Unknown) });
+    mark()
+}
+
+/// [5] or [7]: what a child has said is what it awaits, and not the one who polls it.
+pub(crate) fn end_child(num: Num, polled: Mark) {
+    let awaits = polled.take();
+    if !awaits.is_empty() {
+        emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits });
+    }
 }
 
 /// Who lives behind a number of the loop that runs here.

@@ -14,12 +14,12 @@ pub enum Who {
     Main,
     /// A spawned task.
     Task(TaskId),
-    /// A child of a group: its number within the group, and the slot that it has.
+    /// A child of a group.
     Child {
         /// Which child of its group, from 0.
         member: u32,
-        /// Its slot in the loop.
-        slot: u32,
+        /// The task that polls the group, or that the one which polls it belongs to; `None`: main.
+        of: Option<TaskId>,
     },
     /// Somebody who has ended, or whom this loop does not know.
     Unknown,
@@ -30,7 +30,8 @@ impl fmt::Display for Who {
         match self {
             Who::Main => f.write_str("main"),
             Who::Task(id) => write!(f, "{id}"),
-            Who::Child { member, slot } => write!(f, "child {member} (slot {slot})"),
+            Who::Child { member, of: Some(task) } => write!(f, "child {member} of {task}"),
+            Who::Child { member, of: None } => write!(f, "child {member} of main"),
             Who::Unknown => f.write_str("somebody"),
         }
     }
@@ -54,6 +55,8 @@ pub enum Cause {
     },
     /// It came in through the inbox: another thread, another loop, or between two turns.
     Inbox,
+    /// The loop is shutting down.
+    Shutdown,
 }
 
 impl fmt::Display for Cause {
@@ -63,6 +66,7 @@ impl fmt::Display for Cause {
             Cause::Timer { timer } => write!(f, "timer {timer}"),
             Cause::Source { source } => write!(f, "source {source}"),
             Cause::Inbox => f.write_str("the inbox"),
+            Cause::Shutdown => f.write_str("the shutdown"),
         }
     }
 }
@@ -70,8 +74,10 @@ impl fmt::Display for Cause {
 /// What somebody waits for, and the line on which it was written.
 #[derive(Clone, Copy, Debug)]
 pub struct Await {
-    /// For what: "a permit", "sleep".
+    /// For what: "a permit", "a sleep".
     pub on: &'static str,
+    /// For whose end, if it is a task that is waited for.
+    pub task: Option<TaskId>,
     /// Where that future was made: the line of its `.await`, as a rule.
     pub site: &'static Location<'static>,
 }
@@ -125,7 +131,7 @@ pub enum Event {
     /// e: a deadline has passed.
     Fire { timer: u64 },
     /// A timer was put into the wheel.
-    Arm { timer: u64, wait: Duration, level: u8, slot: u8 },
+    Arm { timer: u64, who: Who, wait: Duration, level: u8, slot: u8 },
     /// A timer was taken out before its deadline.
     Disarm { timer: u64 },
     /// A source was registered.

@@ -21,15 +21,15 @@ mod enabled;
 #[cfg(feature = "trace")]
 mod story;
 #[cfg(feature = "trace")]
-pub use enabled::{CauseGuard, Object, Site, awaits, because, emit, who};
+pub use enabled::{CauseGuard, Mark, Object, Site, awaits, because, emit, mark, who};
 #[cfg(feature = "trace")]
-pub(crate) use enabled::{begin_poll, cause, end_poll};
+pub(crate) use enabled::{awaits_task, begin_child, begin_poll, cause, end_child, end_poll};
 
 #[cfg(not(feature = "trace"))]
 mod disabled;
 #[cfg(not(feature = "trace"))]
-pub use disabled::{CauseGuard, Object, Site, awaits, because, emit, who};
+pub use disabled::{CauseGuard, Mark, Object, Site, awaits, because, emit, mark, who};
 #[cfg(not(feature = "trace"))]
-pub(crate) use disabled::{begin_poll, end_poll};
+pub(crate) use disabled::{awaits_task, begin_child, begin_poll, end_child, end_poll};
 
 pub use event::{Await, Cause, Event, Who};

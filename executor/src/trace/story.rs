@@ -8,6 +8,9 @@ use std::time::Duration;
 use super::{Await, Cause, Event, Who};
 use crate::task_id::TaskId;
 
+/// How much of what a future awaits stands in its line: some await thousands at once.
+const LISTED: usize = 4;
+
 thread_local! {
     /// The names of this thread's tasks: an event carries the number only.
     static NAMES: RefCell<HashMap<TaskId, String>> = RefCell::new(HashMap::new());
@@ -37,6 +40,9 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
             write!(to, "{task} is named `{name}`")
         }
         Event::Children { count, by } => write!(to, "{} has {count} children now", name(*by)),
+        Event::Enqueue { who: who @ Who::Child { .. } } => {
+            write!(to, "{} goes to the back of its group's queue", name(*who))
+        }
         Event::Enqueue { who } => write!(to, "{} goes to the back of the ready queue", name(*who)),
         Event::Dequeue { who } => write!(to, "{} leaves the ready queue", name(*who)),
         Event::Poll { who } => write!(to, "{} is polled", name(*who)),
@@ -53,10 +59,10 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
             write!(to, "{} asks to cancel {}: {reason}", name(*by), name(Who::Task(*task)))
         }
         Event::Stopped { task, reason } => {
-            write!(to, "{} is dropped at its await point, {reason}", name(Who::Task(*task)))
+            write!(to, "{} was dropped at its await point, {reason}", name(Who::Task(*task)))
         }
         Event::Join { task } => {
-            write!(to, "{}: whoever joins it is told", name(Who::Task(*task)))
+            write!(to, "{} has ended: who joins it is told", name(Who::Task(*task)))
         }
         Event::Reap { task } => {
             let text = format!("{}: its slot is free again", name(Who::Task(*task)));
@@ -71,13 +77,15 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         }
         Event::Park { limit, deadline: None } => write!(to, "parks {}", limit_of(*limit)),
         Event::Park { limit, deadline: Some(deadline) } => {
-            write!(to, "parks {}; the next deadline is in {deadline:?}", limit_of(*limit))
+            write!(to, "parks {}; a timer is due in {deadline:?}", limit_of(*limit))
         }
         Event::Unpark => to.write_str("awake again"),
         Event::Fire { timer } => write!(to, "timer {timer} is due"),
-        Event::Arm { timer, wait, level, slot } => {
-            write!(to, "timer {timer} is armed for {wait:?} from now (level {level}, slot {slot})")
-        }
+        Event::Arm { timer, who, wait, level, slot } => write!(
+            to,
+            "timer {timer} is armed for {}, {wait:?} from now (level {level}, slot {slot})",
+            name(*who)
+        ),
         Event::Disarm { timer } => write!(to, "timer {timer} is disarmed"),
         Event::Interest { source, what } => write!(to, "source {source} is registered: {what}"),
         Event::Readiness { source, readable, writable } => {
@@ -103,15 +111,24 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
     if awaits.is_empty() {
         return to.write_str("a future that is not lone's");
     }
-    // A group that is polled for the first time awaits the same on the same line many times.
-    let same = |a: &Await, b: &Await| a.on == b.on && a.site == b.site;
-    for (n, run) in awaits.chunk_by(same).enumerate() {
+    let same = |a: &Await, b: &Await| a.on == b.on && a.task == b.task && a.site == b.site;
+    let runs: Vec<&[Await]> = awaits.chunk_by(same).collect();
+    for (n, run) in runs.iter().take(LISTED).enumerate() {
         let and = if n == 0 { "" } else { ", and " };
-        let Await { on, site } = run[0];
-        match run.len() {
-            1 => write!(to, "{and}{on} at {site}")?,
-            times => write!(to, "{and}{times} times {on} at {site}")?,
+        let times = match run.len() {
+            1 => String::new(),
+            times => format!("{times} times "),
+        };
+        let Await { on, task, site } = run[0];
+        match task {
+            None => write!(to, "{and}{times}{on} at {site}")?,
+            Some(task) => {
+                write!(to, "{and}{times}{on} {}, spawned at {site}", name(Who::Task(task)))?;
+            }
         }
+    }
+    if runs.len() > LISTED {
+        write!(to, ", and {} more", runs.len() - LISTED)?;
     }
     Ok(())
 }
@@ -135,7 +152,7 @@ fn name_cause(cause: Cause) -> String {
 
 fn limit_of(limit: Option<Duration>) -> String {
     match limit {
-        None => "without limit".to_string(),
+        None => "until something happens".to_string(),
         Some(limit) => format!("for {limit:?} at most"),
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use log::Level;
 use lone_executor::report;
 
-use crate::time::{Alarm, Instant};
+use crate::local;
+use crate::time::Alarm;
 
 const FIRST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(1);
@@ -18,7 +19,6 @@ pub(crate) struct Backoff {
     alarm: Alarm,
     waiting: bool,
     last: Option<Duration>,
-    said: Option<Instant>,
 }
 
 impl Backoff {
@@ -38,9 +38,9 @@ impl Backoff {
         self.last = Some(wait);
         self.waiting = true;
         self.alarm.reset();
-        let now = Instant::now();
-        if self.said.is_none_or(|said| now - said >= LONGEST) {
-            self.said = Some(now);
+        // The loop remembers when it was said: a connection that is accepted in between ends this
+        // backoff, but not the shortage.
+        if local::with(|local| local.may_say_shortage(LONGEST)) == Some(true) {
             let message = format!("cannot accept: {error}; trying again in {wait:?}");
             report::say(Level::Warn, "lone::reactor", &message);
         }

@@ -4,6 +4,7 @@
 //! of that loop, and may be dropped on any. Used on another thread, or inside another loop, an
 //! operation returns an error that says so.
 
+mod at_address;
 mod backoff;
 mod registered;
 mod tcp_listener;

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::ends::End;
 use crate::net::TcpStream;
+use crate::net::at_address::AtAddress;
 use crate::net::backoff::Backoff;
 use crate::net::registered::Registered;
 use crate::sources::Direction;
@@ -70,9 +71,7 @@ impl TcpListener {
             socket.listen(BACKLOG)?;
             TcpListener::from_std(socket.into())
         };
-        bound().map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
-        })
+        bound().map_err(|error| AtAddress::error("cannot listen at", address, error))
     }
 
     /// Takes over a listener of the standard library.

@@ -12,6 +12,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use lone_executor::trace;
 
 use crate::ends::End;
+use crate::net::at_address::AtAddress;
 use crate::net::registered::Registered;
 use crate::sources::Direction;
 
@@ -290,9 +291,7 @@ impl Future for Connect {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let address = self.address;
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot connect to {address}: {error}"))
-        };
+        let named = |error| AtAddress::error("cannot connect to", address, error);
         if let Connecting::Begin = self.state {
             self.state = Connecting::Waiting(self.begin().map_err(named)?);
         }
