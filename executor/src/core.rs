@@ -20,11 +20,10 @@ use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
 use crate::registry::LoopNumber;
-use crate::remote::Remote;
 use crate::slots::{Next, Slots, Top, Woken};
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
-use crate::waker::{running, waker};
+use crate::waker::waker;
 use crate::{budget, report, route::KeptWaker};
 
 /// Futures above this size are boxed on entry: they would be copied through the caller's frames,
@@ -376,108 +375,4 @@ fn cancelled(task: &Task) -> JoinError {
 /// The reason of those who are left when the loop shuts down.
 pub(crate) fn shutdown_reason() -> Cancelled {
     Cancelled::new(Reason::from("the loop is shutting down"), Source::Shutdown, None)
-}
-
-/// Puts a future on the loop that runs on this thread, as a task of its own.
-///
-/// It is first polled in a later turn, never inside `spawn`, and after everything that is queued
-/// already. Dropping the handle *detaches*: the task goes on.
-///
-/// asyncio: `create_task`.
-///
-/// # Panics
-///
-/// If no loop is running on this thread, or if the loop has 2^24 tasks and children already.
-///
-/// # Cost
-///
-/// One block from a free list (no allocation once warm), about 10 ns. A future above 16 KiB is
-/// boxed.
-///
-/// # Examples
-///
-/// ```
-/// use lone_executor::{Executor, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let sum = executor.block_on(async {
-///     let parts = [spawn(async { 20 }), spawn(async { 22 })];
-///     let mut sum = 0;
-///     for part in parts {
-///         sum += part.await.expect("it neither panics nor is cancelled");
-///     }
-///     sum
-/// });
-/// assert_eq!(sum, 42);
-/// ```
-#[track_caller]
-pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let site = Location::caller();
-    let Some(handle) = running(|core| core.spawn(future, site)) else {
-        panic!(
-            "spawn was called where no loop is running on this thread: call it inside \
-             lone::run(async {{ … }}), or hand work to a loop on another thread with Remote::spawn"
-        );
-    };
-    handle
-}
-
-/// Whether a loop is running on this thread.
-///
-/// asyncio: whether `get_running_loop` would return one.
-///
-/// # Examples
-///
-/// ```
-/// use lone_executor::{Executor, ThreadPark, is_running};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// assert!(!is_running());
-/// assert!(executor.block_on(async { is_running() }));
-/// ```
-#[must_use]
-pub fn is_running() -> bool {
-    running(|_| ()).is_some()
-}
-
-/// A handle to the loop that runs on this thread, which may go to other threads.
-///
-/// # Panics
-///
-/// If no loop is running on this thread.
-#[must_use]
-#[track_caller]
-pub fn remote() -> Remote {
-    let Some(inbox) = running(|core| core.inbox.clone()) else {
-        panic!(
-            "remote() was called where no loop is running on this thread: call it inside \
-             lone::run(async {{ … }}), or take Runtime::remote"
-        );
-    };
-    Remote::new(inbox)
-}
-
-/// The number of the task that is running; `None` in main and outside a loop.
-///
-/// asyncio: `current_task`.
-///
-/// # Examples
-///
-/// ```
-/// use lone_executor::{Executor, ThreadPark, current_task, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     assert_eq!(current_task(), None, "main is not a task");
-///     let task = spawn(async { current_task() });
-///     assert_eq!(Some(task.id()), task.await.expect("it ends well"));
-/// });
-/// ```
-#[must_use]
-pub fn current_task() -> Option<TaskId> {
-    running(|core| core.current_task()).flatten()
 }

@@ -30,111 +30,22 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::budget::{self, Budget, DEFAULT_BUDGET};
+use crate::budget::{self, Budget};
 use crate::core::{Core, Phase, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
+use crate::pace::Pace;
 use crate::panicked::Panic;
 use crate::park::Park;
 use crate::registry;
 use crate::remote::Remote;
 use crate::report;
 use crate::route;
+use crate::run_error::RunError;
+use crate::settings::{Settings, Statistics, Turn};
 use crate::trace::{self, Event};
 use crate::waker::{Entered, enter, running};
-
-/// How often the clock is read within a batch: 20 ns each time.
-const POLLS_A_READING: u32 = 16;
-
-/// What can be set about a loop's fairness and end.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// After how many polls the park is looked at within a batch. Default 64.
-    pub event_interval: u32,
-    /// After how much time it is looked at, if that is sooner (read every 16 polls). Default 200 us.
-    pub event_period: Duration,
-    /// How many operations of ours one poll may do. Default 128.
-    pub budget: u16,
-    /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
-    pub grace: Option<Duration>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            event_interval: 64,
-            event_period: Duration::from_micros(200),
-            budget: DEFAULT_BUDGET,
-            grace: Some(Duration::from_secs(5)),
-        }
-    }
-}
-
-/// Why a loop could not run its main future to the end.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A loop is running on this thread already; the future was dropped without a poll.
-    Nested,
-    /// The loop was shut down; the future was dropped without a poll.
-    Closed,
-    /// The system refused: a descriptor, or waiting.
-    Io(io::Error),
-}
-
-impl std::fmt::Display for RunError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RunError::Nested => f.write_str(
-                "a loop is running on this thread already: inside it, `.await` the future or \
-                 spawn it; to run a second loop, use another thread",
-            ),
-            RunError::Closed => f.write_str("the loop was shut down: make a new one"),
-            RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            RunError::Nested | RunError::Closed => None,
-            RunError::Io(error) => Some(error),
-        }
-    }
-}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> RunError {
-        RunError::Io(error)
-    }
-}
-
-/// What one [`Executor::turn`] has left to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// How many tasks are ready for the next turn. If there are any, the park has been unparked.
-    pub ready: usize,
-    /// How many tasks are alive.
-    pub tasks: usize,
-}
-
-/// How a loop stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// How many tasks are alive.
-    pub tasks: usize,
-    /// How many slots are occupied: by main, by tasks, by children, or retired for good.
-    pub slots: usize,
-    /// How many groups of children there are.
-    pub groups: usize,
-    /// How many are in the ready queue.
-    pub ready: usize,
-    /// How many turns the loop has made.
-    pub turns: u64,
-}
 
 /// An event loop over the park `P`.
 pub struct Executor<P: Park> {
@@ -147,13 +58,6 @@ pub struct Executor<P: Park> {
     /// Since the inbox was last told that we park.
     parked: bool,
     turns: u64,
-}
-
-/// When is the park due to be looked at within a batch?
-#[derive(Debug, Default)]
-struct Pace {
-    polls: u32,
-    since: Option<Duration>,
 }
 
 impl<P: Park> Executor<P> {
@@ -304,7 +208,7 @@ impl<P: Park> Executor<P> {
     /// d park, e fire: the wait itself, and what it lets happen, are the park's.
     fn look(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let looked = self.park.park(limit);
-        self.pace = Pace { polls: 0, since: self.park.reading() };
+        self.pace = Pace::since(self.park.reading());
         looked
     }
 
@@ -492,29 +396,6 @@ impl Drop for MainSlot {
         self.core.slots.borrow_mut().raise(self.num);
         let leftover = self.core.slots.borrow_mut().vacate(self.num);
         drop(leftover);
-    }
-}
-
-impl Pace {
-    /// How many may be polled before it has to be asked again.
-    fn some(&self, settings: &Settings) -> usize {
-        let reading = POLLS_A_READING - self.polls % POLLS_A_READING;
-        reading.min(settings.event_interval.saturating_sub(self.polls).max(1)) as usize
-    }
-
-    /// So many were polled: is it time to look?
-    fn is_due(&mut self, polled: usize, settings: &Settings, park: &impl Park) -> bool {
-        self.polls += polled as u32;
-        if self.polls >= settings.event_interval {
-            return true;
-        }
-        if !self.polls.is_multiple_of(POLLS_A_READING) {
-            return false;
-        }
-        match (self.since, park.reading()) {
-            (Some(since), Some(now)) => now.saturating_sub(since) >= settings.event_period,
-            _ => false,
-        }
     }
 }
 

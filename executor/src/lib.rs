@@ -17,8 +17,10 @@
 //!
 //! | file | question it answers |
 //! |---|---|
-//! | `executor` | what does the loop do? |
+//! | `executor`, `pace` | what does the loop do? |
+//! | `settings`, `run_error` | what can be set about it, and why may it fail? |
 //! | `core` | what does a loop own that its tasks may reach? |
+//! | `spawn`, `current` | how does a task begin, and which one is running? |
 //! | `slots` | who lives behind a number? |
 //! | `num`, `waker`, `route` | what is a waker, and where does a wake go? |
 //! | `cell`, `block` | what is a task in memory, and where? |
@@ -43,24 +45,29 @@ mod block;
 mod cancelled;
 mod cell;
 mod core;
+mod current;
 mod executor;
 mod inbox;
 mod join;
 mod num;
+mod pace;
 mod panicked;
 mod park;
 mod pinned;
 mod registry;
 mod remote;
 mod route;
+mod run_error;
+mod settings;
 mod slots;
+mod spawn;
 mod task_id;
 mod waker;
 mod yield_now;
 
 pub use cancelled::{Cancelled, Reason, Source};
-pub use core::{current_task, is_running, remote, spawn};
-pub use executor::{Executor, RunError, Settings, Statistics, Turn};
+pub use current::{current_task, is_running, remote};
+pub use executor::Executor;
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;
 pub use panicked::Panic;
@@ -69,6 +76,9 @@ pub use pinned::Pinned;
 pub use registry::{LoopNumber, Outside, outside};
 pub use remote::{Closed, Remote, RemoteJoin};
 pub use route::KeptWaker;
+pub use run_error::RunError;
+pub use settings::{Settings, Statistics, Turn};
+pub use spawn::spawn;
 pub use task_id::TaskId;
 pub use waker::number;
 pub use yield_now::{YieldNow, yield_now};

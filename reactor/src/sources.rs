@@ -18,6 +18,9 @@
 //! - **All are woken**: an edge wakes every waiter of its direction; several tasks may wait.
 //! - **Tokens carry the generation**: an event for a source that has gone means nobody.
 
+use std::collections::VecDeque;
+use std::task::Waker;
+
 use lone_executor::KeptWaker;
 use slab::Slab;
 
@@ -67,57 +70,90 @@ struct Source {
     writers: Waiters,
 }
 
-/// One waiter, as a rule; more where several tasks share a descriptor.
+/// One waiter, as a rule; more where several tasks share a descriptor. First come, first woken.
 #[derive(Default)]
 struct Waiters {
-    first: KeptWaker,
+    first: Waiter,
     more: Option<Box<More>>,
 }
 
+/// Who waits, and by which ticket: that of a future, which takes it back when it is dropped, or
+/// [`NO_TICKET`] of a poll by hand, which is known by its waker only.
 #[derive(Default)]
-struct More(Vec<KeptWaker>);
+struct Waiter {
+    ticket: u64,
+    waker: KeptWaker,
+}
+
+/// The ticket of those who wait without one.
+const NO_TICKET: u64 = 0;
+
+#[derive(Default)]
+struct More(VecDeque<Waiter>);
 
 impl Waiters {
-    fn add(&mut self, waiter: KeptWaker) {
-        if self.first.is_nobody() {
+    fn add(&mut self, waiter: Waiter) {
+        if self.first.waker.is_nobody() && self.more.is_none() {
             self.first = waiter;
         } else {
-            self.more.get_or_insert_default().0.push(waiter);
+            self.more.get_or_insert_default().0.push_back(waiter);
         }
     }
 
-    fn has(&self, waker: &std::task::Waker) -> bool {
-        self.first.will_wake(waker)
-            || self.more.as_ref().is_some_and(|more| more.0.iter().any(|w| w.will_wake(waker)))
+    fn find(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<&mut Waiter> {
+        if is_it(&self.first) {
+            return Some(&mut self.first);
+        }
+        self.more.as_mut()?.0.iter_mut().find(|waiter| is_it(waiter))
     }
 
-    fn pop(&mut self) -> Option<KeptWaker> {
-        if !self.first.is_nobody() {
-            return Some(self.first.take());
+    fn remove(&mut self, ticket: u64) -> Option<KeptWaker> {
+        if self.first.ticket == ticket {
+            return Some(std::mem::take(&mut self.first).waker);
         }
         let more = self.more.as_mut()?;
-        let waiter = more.0.pop();
+        let at = more.0.iter().position(|waiter| waiter.ticket == ticket)?;
+        let waiter = more.0.remove(at)?;
         if more.0.is_empty() {
             self.more = None;
         }
-        waiter
+        Some(waiter.waker)
+    }
+
+    fn pop(&mut self) -> Option<KeptWaker> {
+        if !self.first.waker.is_nobody() {
+            return Some(std::mem::take(&mut self.first).waker);
+        }
+        let more = self.more.as_mut()?;
+        let waiter = more.0.pop_front();
+        if more.0.is_empty() {
+            self.more = None;
+        }
+        waiter.map(|waiter| waiter.waker)
     }
 
     fn is_empty(&self) -> bool {
-        self.first.is_nobody() && self.more.is_none()
+        self.first.waker.is_nobody() && self.more.is_none()
     }
 }
 
 pub(crate) struct Sources {
     slab: Slab<Source>,
     made: u64,
+    /// The last ticket that was given out.
+    tickets: u64,
     /// The ends of each source, under a virtual clock only: nobody else asks.
     ends: Option<Ends>,
 }
 
 impl Sources {
     pub(crate) fn new(virtual_clock: bool) -> Sources {
-        Sources { slab: Slab::new(), made: 0, ends: virtual_clock.then(Ends::default) }
+        Sources {
+            slab: Slab::new(),
+            made: 0,
+            tickets: NO_TICKET,
+            ends: virtual_clock.then(Ends::default),
+        }
     }
 
     /// A new source. `ready`: its operations shall be tried before they are waited for.
@@ -179,21 +215,58 @@ impl Sources {
         }
     }
 
-    /// Whether `waker` waits here already.
+    /// Whether `waker` waits here already, by this ticket.
     pub(crate) fn waits(
         &mut self,
         id: SourceId,
         direction: Direction,
-        waker: &std::task::Waker,
+        ticket: u64,
+        waker: &Waker,
     ) -> bool {
-        self.get(id).is_some_and(|source| source.waiters(direction).has(waker))
+        let is_it = |waiter: &Waiter| waiter.ticket == ticket && waiter.waker.will_wake(waker);
+        self.get(id).is_some_and(|source| source.waiters(direction).find(is_it).is_some())
     }
 
-    /// Keeps a waiter until the next edge.
-    pub(crate) fn wait(&mut self, id: SourceId, direction: Direction, waiter: KeptWaker) {
-        if let Some(source) = self.get(id) {
-            source.waiters(direction).add(waiter);
+    /// Keeps a waiter until the next edge. Who waits by a ticket and has none yet is given one; who
+    /// has one and waits here has its waker exchanged. Returns the waker that is not needed any more.
+    #[must_use = "drop it after the borrow has ended"]
+    pub(crate) fn wait(
+        &mut self,
+        id: SourceId,
+        direction: Direction,
+        ticket: Option<&mut u64>,
+        waker: KeptWaker,
+    ) -> Option<KeptWaker> {
+        let ticket = match ticket {
+            None => NO_TICKET,
+            Some(ticket) => {
+                if *ticket == NO_TICKET {
+                    self.tickets += 1;
+                    *ticket = self.tickets;
+                }
+                *ticket
+            }
+        };
+        let Some(source) = self.get(id) else { return Some(waker) };
+        let waiters = source.waiters(direction);
+        let before = waiters.find(|waiter| ticket != NO_TICKET && waiter.ticket == ticket);
+        if let Some(before) = before {
+            return Some(std::mem::replace(&mut before.waker, waker));
         }
+        waiters.add(Waiter { ticket, waker });
+        None
+    }
+
+    /// Whoever has this ticket waits no longer.
+    #[must_use = "drop it after the borrow has ended"]
+    pub(crate) fn forget(
+        &mut self,
+        id: SourceId,
+        direction: Direction,
+        ticket: u64,
+    ) -> Option<KeptWaker> {
+        debug_assert_ne!(ticket, NO_TICKET, "it would hit everybody who has none");
+        self.get(id)?.waiters(direction).remove(ticket)
     }
 
     /// e: takes in an edge. Returns which source it was; `None`: it has gone.
@@ -260,7 +333,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::task::{Wake, Waker};
+    use std::task::Wake;
 
     #[derive(Default)]
     struct Count(AtomicU32);
@@ -279,9 +352,9 @@ mod tests {
         for (n, count) in counts.iter().enumerate() {
             let direction = if n == 3 { Direction::Write } else { Direction::Read };
             let waker = Waker::from(count.clone());
-            assert!(!sources.waits(id, direction, &waker));
-            sources.wait(id, direction, KeptWaker::new(&waker));
-            assert!(sources.waits(id, direction, &waker));
+            assert!(!sources.waits(id, direction, NO_TICKET, &waker));
+            assert!(sources.wait(id, direction, None, KeptWaker::new(&waker)).is_none());
+            assert!(sources.waits(id, direction, NO_TICKET, &waker));
         }
         sources.get(id).expect("it was inserted").ready |= READABLE;
         while let Some(waiter) = sources.pop_ready(id) {
@@ -289,6 +362,34 @@ mod tests {
         }
         let woken: Vec<u32> = counts.iter().map(|count| count.0.load(Ordering::Relaxed)).collect();
         assert_eq!(woken, [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn a_ticket_is_one_waiter_whatever_its_waker_and_is_taken_back_alone() {
+        let mut sources = Sources::new(false);
+        let id = sources.insert(false, || End::Unknown);
+        let counts: Vec<Arc<Count>> = (0..5).map(|_| Arc::default()).collect();
+        let wakers: Vec<Waker> = counts.iter().map(|count| Waker::from(count.clone())).collect();
+        let mut tickets = [NO_TICKET; 3];
+        let read = Direction::Read;
+        // The first ticket comes twice, with another waker; the last two share one.
+        for (n, waker) in [(0, 0), (1, 1), (0, 2), (2, 1)] {
+            let ticket = Some(&mut tickets[n]);
+            drop(sources.wait(id, read, ticket, KeptWaker::new(&wakers[waker])));
+            assert!(sources.waits(id, read, tickets[n], &wakers[waker]));
+        }
+        assert!(!sources.waits(id, read, tickets[0], &wakers[0]));
+        assert!(sources.forget(id, read, tickets[1]).is_some());
+        assert!(sources.forget(id, read, tickets[1]).is_none());
+        assert!(sources.wait(id, read, None, KeptWaker::new(&wakers[4])).is_none());
+        sources.get(id).expect("it was inserted").ready |= READABLE;
+        while let Some(waiter) = sources.pop_ready(id) {
+            waiter.wake();
+        }
+        let woken: Vec<u32> = counts.iter().map(|count| count.0.load(Ordering::Relaxed)).collect();
+        assert_eq!(woken, [0, 1, 1, 0, 1]);
+        assert!(sources.slab[id.key as usize].readers.is_empty());
+        assert!(sources.forget(id, read, tickets[0]).is_none(), "it was woken");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -303,15 +303,17 @@ fn reads_and_writes_dropped_half_way_lose_no_byte() {
             let (mut random, mut sent) = (Random(6), 0);
             while sent < all.len() {
                 let part = &all[sent..all.len().min(sent + 1 + random.next() as usize % 60_000)];
-                let mut write = client.write(part);
                 let limit = Duration::from_nanos(random.next() % 20_000);
                 match random.next() % 3 {
-                    0 => sent += timeout(limit, write).await.map_or(0, |n| n.expect("a peer")),
-                    1 => match poll_once(&mut write).await {
-                        std::task::Poll::Ready(n) => sent += n.expect("a peer"),
-                        std::task::Poll::Pending => yield_now().await,
+                    0 => {
+                        let written = timeout(limit, client.write(part)).await;
+                        sent += written.map_or(0, |n| n.expect("a peer"));
+                    }
+                    1 => match poll_once(&mut client.write(part)).await {
+                        Poll::Ready(n) => sent += n.expect("a peer"),
+                        Poll::Pending => yield_now().await,
                     },
-                    _ => sent += write.await.expect("a peer"),
+                    _ => sent += client.write(part).await.expect("a peer"),
                 }
             }
             client.shutdown(Shutdown::Write).expect("it is connected");
@@ -320,18 +322,18 @@ fn reads_and_writes_dropped_half_way_lose_no_byte() {
             let (mut random, mut got) = (Random(7), Vec::new());
             let mut buffer = vec![0; 40_000];
             loop {
-                let mut read = server.read(&mut buffer[..1 + random.next() as usize % 39_999]);
+                let part = &mut buffer[..1 + random.next() as usize % 39_999];
                 let limit = Duration::from_nanos(random.next() % 20_000);
                 let n = match random.next() % 3 {
-                    0 => timeout(limit, read).await.ok(),
-                    1 => match poll_once(&mut read).await {
-                        std::task::Poll::Ready(n) => Some(n),
-                        std::task::Poll::Pending => {
+                    0 => timeout(limit, server.read(part)).await.ok(),
+                    1 => match poll_once(&mut server.read(part)).await {
+                        Poll::Ready(n) => Some(n),
+                        Poll::Pending => {
                             yield_now().await;
                             None
                         }
                     },
-                    _ => Some(read.await),
+                    _ => Some(server.read(part).await),
                 };
                 match n.transpose().expect("no error") {
                     Some(0) => return got,
@@ -644,7 +646,7 @@ fn stream_polled_on_another_thread_is_an_error_that_says_so() {
         let without_a_loop = scope.spawn(|| {
             let mut cx = Context::from_waker(Waker::noop());
             match stream.poll_read(&mut cx, &mut [0]) {
-                std::task::Poll::Ready(Err(error)) => says_so(error),
+                Poll::Ready(Err(error)) => says_so(error),
                 other => panic!("not here: {other:?}"),
             }
             // What needs no loop works anywhere.

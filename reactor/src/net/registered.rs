@@ -62,13 +62,15 @@ impl<S: Source> Registered<S> {
         Ok(io)
     }
 
-    /// Tries `operation` while the descriptor is ready for it, and waits where it would block.
+    /// Tries `operation` while the descriptor is ready for it, and waits where it would block: by
+    /// the ticket of a [`Place`], or without one where nobody could take it back.
     ///
     /// What is awaited is said by the caller, who knows the line.
     #[inline]
     pub(crate) fn poll_io<R>(
         &self,
         direction: Direction,
+        ticket: Option<&mut u64>,
         cx: &mut Context<'_>,
         mut operation: impl FnMut(&S) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
@@ -78,7 +80,7 @@ impl<S: Source> Registered<S> {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(false) => {
                     budget::give_back();
-                    return self.wait(direction, cx).map(Err);
+                    return self.wait(direction, ticket, cx).map(Err);
                 }
                 Ok(true) => {}
             }
@@ -93,19 +95,30 @@ impl<S: Source> Registered<S> {
     }
 
     /// Keeps the task until the next edge.
-    fn wait(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let waits =
-            self.here(|local| local.sources.borrow_mut().waits(self.id, direction, cx.waker()));
+    fn wait(
+        &self,
+        direction: Direction,
+        ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Error> {
+        let number = ticket.as_ref().map_or(0, |ticket| **ticket);
+        let waits = self
+            .here(|local| local.sources.borrow_mut().waits(self.id, direction, number, cx.waker()));
         match waits {
             Err(error) => return Poll::Ready(error),
             Ok(true) => return Poll::Pending,
             Ok(false) => {}
         }
-        // The clone of a foreign waker is made outside of the borrow.
-        let waiter = KeptWaker::new(cx.waker());
-        match self.here(|local| local.sources.borrow_mut().wait(self.id, direction, waiter)) {
+        // The clone of a foreign waker is made outside of the borrow, and dropped there.
+        let waker = KeptWaker::new(cx.waker());
+        let waited =
+            self.here(|local| local.sources.borrow_mut().wait(self.id, direction, ticket, waker));
+        match waited {
             Err(error) => Poll::Ready(error),
-            Ok(()) => Poll::Pending,
+            Ok(before) => {
+                drop(before);
+                Poll::Pending
+            }
         }
     }
 
@@ -162,6 +175,41 @@ impl<S: Source> Registered<S> {
             key: u64::from(self.id.key) | SOURCE_BIT,
             generation: self.id.generation,
         });
+    }
+}
+
+/// A future's place among those who wait at a source: given up when it is dropped.
+///
+/// Without it whoever gave up would be woken all the same, would hold a virtual clock, and would
+/// be remembered until the next edge, which on a silent connection never comes.
+pub(crate) struct Place<'a, S: Source> {
+    source: &'a Registered<S>,
+    direction: Direction,
+    /// Zero until it has waited.
+    pub(crate) ticket: u64,
+}
+
+impl<'a, S: Source> Place<'a, S> {
+    pub(crate) fn new(source: &'a Registered<S>, direction: Direction) -> Place<'a, S> {
+        Place { source, direction, ticket: 0 }
+    }
+}
+
+impl<S: Source> Drop for Place<'_, S> {
+    fn drop(&mut self) {
+        if self.ticket != 0 {
+            let Place { source, direction, ticket } = *self;
+            // Elsewhere it stays, and wakes once too often, or goes with the source.
+            let waker = source
+                .here(|local| local.sources.borrow_mut().forget(source.id, direction, ticket));
+            drop(waker);
+        }
+    }
+}
+
+impl<S: Source> fmt::Debug for Place<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("direction", &self.direction).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ends::End;
 use crate::net::TcpStream;
 use crate::net::at_address::AtAddress;
 use crate::net::backoff::Backoff;
-use crate::net::registered::Registered;
+use crate::net::registered::{Place, Registered};
 use crate::sources::Direction;
 
 /// How many connections may wait to be accepted; the system has a limit of its own beside it.
@@ -108,7 +108,8 @@ impl TcpListener {
     /// Several tasks may wait; whoever is polled first gets the connection.
     #[track_caller]
     pub fn accept(&self) -> Accept<'_> {
-        Accept { listener: self, backoff: Backoff::default(), site: Location::caller() }
+        let place = Place::new(&self.inner, Direction::Read);
+        Accept { listener: self, place, backoff: Backoff::default(), site: Location::caller() }
     }
 
     /// As [`TcpListener::accept`], without the waiting when descriptors run out.
@@ -117,8 +118,18 @@ impl TcpListener {
     ///
     /// What the system says, `EMFILE` included.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.poll_accept_by(None, cx)
+    }
+
+    fn poll_accept_by(
+        &self,
+        mut ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         loop {
-            let accepted = ready!(self.inner.poll_io(Direction::Read, cx, |io| io.accept()));
+            let ticket = ticket.as_deref_mut();
+            let accepted =
+                ready!(self.inner.poll_io(Direction::Read, ticket, cx, |io| io.accept()));
             return Poll::Ready(match accepted {
                 Ok((io, peer)) => TcpStream::accepted(io, peer).map(|stream| (stream, peer)),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
@@ -164,6 +175,7 @@ impl fmt::Debug for TcpListener {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Accept<'a> {
     listener: &'a TcpListener,
+    place: Place<'a, mio::net::TcpListener>,
     backoff: Backoff,
     site: &'static Location<'static>,
 }
@@ -172,18 +184,19 @@ impl Future for Accept<'_> {
     type Output = io::Result<(TcpStream, SocketAddr)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Accept { listener, place, backoff, site } = &mut *self;
         loop {
-            if self.backoff.poll(cx).is_pending() {
-                trace::awaits("free descriptors", self.site);
+            if backoff.poll(cx).is_pending() {
+                trace::awaits("free descriptors", site);
                 return Poll::Pending;
             }
-            match self.listener.poll_accept(cx) {
+            match listener.poll_accept_by(Some(&mut place.ticket), cx) {
                 Poll::Ready(Err(error)) if Backoff::is_shortage(&error) => {
-                    self.backoff.begin(&error);
+                    backoff.begin(&error);
                 }
                 Poll::Ready(accepted) => return Poll::Ready(accepted),
                 Poll::Pending => {
-                    trace::awaits("a connection", self.site);
+                    trace::awaits("a connection", site);
                     return Poll::Pending;
                 }
             }

@@ -13,7 +13,7 @@ use lone_executor::trace;
 
 use crate::ends::End;
 use crate::net::at_address::AtAddress;
-use crate::net::registered::Registered;
+use crate::net::registered::{Place, Registered};
 use crate::sources::Direction;
 
 /// A TCP connection.
@@ -87,7 +87,8 @@ impl TcpStream {
     /// Strict: dropped half way, no byte is lost.
     #[track_caller]
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Read<'a> {
-        Read { stream: self, buffer, site: Location::caller() }
+        let place = Place::new(&self.inner, Direction::Read);
+        Read { stream: self, place, buffer, site: Location::caller() }
     }
 
     /// Writes what the system takes of `bytes`, and says how much that was.
@@ -101,7 +102,8 @@ impl TcpStream {
     /// Strict: dropped half way, nothing was written.
     #[track_caller]
     pub fn write<'a>(&'a self, bytes: &'a [u8]) -> Write<'a> {
-        Write { stream: self, bytes, site: Location::caller() }
+        let place = Place::new(&self.inner, Direction::Write);
+        Write { stream: self, place, bytes, site: Location::caller() }
     }
 
     /// Fills `buffer`.
@@ -117,7 +119,8 @@ impl TcpStream {
     /// known. Use [`TcpStream::read`] where that matters.
     #[track_caller]
     pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> ReadExact<'a> {
-        ReadExact { stream: self, buffer, filled: 0, site: Location::caller() }
+        let place = Place::new(&self.inner, Direction::Read);
+        ReadExact { stream: self, place, buffer, filled: 0, site: Location::caller() }
     }
 
     /// Writes all of `bytes`.
@@ -132,18 +135,32 @@ impl TcpStream {
     /// not known. Use [`TcpStream::write`] where that matters.
     #[track_caller]
     pub fn write_all<'a>(&'a self, bytes: &'a [u8]) -> WriteAll<'a> {
-        WriteAll { stream: self, bytes, site: Location::caller() }
+        let place = Place::new(&self.inner, Direction::Write);
+        WriteAll { stream: self, place, bytes, site: Location::caller() }
     }
 
     /// As [`TcpStream::read`], for futures written by hand.
+    ///
+    /// Each waker that it has been polled with is woken once, at the next event.
     #[inline]
     pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_read_by(None, cx, buffer)
+    }
+
+    #[inline]
+    fn poll_read_by(
+        &self,
+        ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let wanted = buffer.len();
         if wanted == 0 {
             // The system would be asked only once the socket is readable.
             return Poll::Ready(Ok(0));
         }
-        let n = ready!(self.inner.poll_io(Direction::Read, cx, |mut io| io.read(buffer)))?;
+        let read = |mut io: &mio::net::TcpStream| io.read(buffer);
+        let n = ready!(self.inner.poll_io(Direction::Read, ticket, cx, read))?;
         if 0 < n && n < wanted {
             self.inner.was_short(Direction::Read);
         }
@@ -151,12 +168,25 @@ impl TcpStream {
     }
 
     /// As [`TcpStream::write`], for futures written by hand.
+    ///
+    /// Each waker that it has been polled with is woken once, at the next event.
     #[inline]
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_by(None, cx, bytes)
+    }
+
+    #[inline]
+    fn poll_write_by(
+        &self,
+        ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let n = ready!(self.inner.poll_io(Direction::Write, cx, |mut io| io.write(bytes)))?;
+        let write = |mut io: &mio::net::TcpStream| io.write(bytes);
+        let n = ready!(self.inner.poll_io(Direction::Write, ticket, cx, write))?;
         if 0 < n && n < bytes.len() {
             self.inner.was_short(Direction::Write);
         }
@@ -271,7 +301,7 @@ impl Connect {
     }
 
     fn poll_connected(&self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        stream.inner.poll_io(Direction::Write, cx, |io| {
+        stream.inner.poll_io(Direction::Write, None, cx, |io| {
             if let Some(error) = io.take_error()? {
                 return Err(error);
             }
@@ -319,6 +349,7 @@ impl Future for Connect {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Read<'a> {
     stream: &'a TcpStream,
+    place: Place<'a, mio::net::TcpStream>,
     buffer: &'a mut [u8],
     site: &'static Location<'static>,
 }
@@ -327,8 +358,8 @@ impl Future for Read<'_> {
     type Output = io::Result<usize>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Read { stream, buffer, site } = &mut *self;
-        said(stream.poll_read(cx, buffer), "bytes to read", site)
+        let Read { stream, place, buffer, site } = &mut *self;
+        said(stream.poll_read_by(Some(&mut place.ticket), cx, buffer), "bytes to read", site)
     }
 }
 
@@ -337,6 +368,7 @@ impl Future for Read<'_> {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Write<'a> {
     stream: &'a TcpStream,
+    place: Place<'a, mio::net::TcpStream>,
     bytes: &'a [u8],
     site: &'static Location<'static>,
 }
@@ -344,8 +376,9 @@ pub struct Write<'a> {
 impl Future for Write<'_> {
     type Output = io::Result<usize>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        said(self.stream.poll_write(cx, self.bytes), "room to write", self.site)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Write { stream, place, bytes, site } = &mut *self;
+        said(stream.poll_write_by(Some(&mut place.ticket), cx, bytes), "room to write", site)
     }
 }
 
@@ -354,6 +387,7 @@ impl Future for Write<'_> {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ReadExact<'a> {
     stream: &'a TcpStream,
+    place: Place<'a, mio::net::TcpStream>,
     buffer: &'a mut [u8],
     filled: usize,
     site: &'static Location<'static>,
@@ -363,9 +397,10 @@ impl Future for ReadExact<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ReadExact { stream, buffer, filled, site } = &mut *self;
+        let ReadExact { stream, place, buffer, filled, site } = &mut *self;
         while *filled < buffer.len() {
-            let read = stream.poll_read(cx, &mut buffer[*filled..]);
+            let rest = &mut buffer[*filled..];
+            let read = stream.poll_read_by(Some(&mut place.ticket), cx, rest);
             match ready!(said(read, "bytes to read", site))? {
                 0 => {
                     let (filled, wanted) = (*filled, buffer.len());
@@ -386,6 +421,7 @@ impl Future for ReadExact<'_> {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WriteAll<'a> {
     stream: &'a TcpStream,
+    place: Place<'a, mio::net::TcpStream>,
     bytes: &'a [u8],
     site: &'static Location<'static>,
 }
@@ -394,11 +430,12 @@ impl Future for WriteAll<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        while !self.bytes.is_empty() {
-            let written = self.stream.poll_write(cx, self.bytes);
-            match ready!(said(written, "room to write", self.site))? {
+        let WriteAll { stream, place, bytes, site } = &mut *self;
+        while !bytes.is_empty() {
+            let written = stream.poll_write_by(Some(&mut place.ticket), cx, bytes);
+            match ready!(said(written, "room to write", site))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => self.bytes = &self.bytes[n..],
+                n => *bytes = &bytes[n..],
             }
         }
         Poll::Ready(Ok(()))
@@ -427,7 +464,7 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_io(Direction::Read, cx, |mut io| io.read_vectored(buffers))
+        self.inner.poll_io(Direction::Read, None, cx, |mut io| io.read_vectored(buffers))
     }
 }
 
@@ -445,7 +482,7 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_io(Direction::Write, cx, |mut io| io.write_vectored(buffers))
+        self.inner.poll_io(Direction::Write, None, cx, |mut io| io.write_vectored(buffers))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,43 @@
+//! Why could a loop not run its main future to the end?
+
+use std::io;
+
+/// Why a loop could not run its main future to the end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A loop is running on this thread already; the future was dropped without a poll.
+    Nested,
+    /// The loop was shut down; the future was dropped without a poll.
+    Closed,
+    /// The system refused: a descriptor, or waiting.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Nested => f.write_str(
+                "a loop is running on this thread already: inside it, `.await` the future or \
+                 spawn it; to run a second loop, use another thread",
+            ),
+            RunError::Closed => f.write_str("the loop was shut down: make a new one"),
+            RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RunError::Nested | RunError::Closed => None,
+            RunError::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> RunError {
+        RunError::Io(error)
+    }
+}

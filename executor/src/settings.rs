@@ -1,0 +1,54 @@
+//! What can be set about a loop, and what can be read off it?
+
+use std::time::Duration;
+
+use crate::budget::DEFAULT_BUDGET;
+
+/// What can be set about a loop's fairness and end.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// After how many polls the park is looked at within a batch. Default 64.
+    pub event_interval: u32,
+    /// After how much time it is looked at, if that is sooner (read every 16 polls). Default 200 us.
+    pub event_period: Duration,
+    /// How many operations of ours one poll may do. Default 128.
+    pub budget: u16,
+    /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
+    pub grace: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            event_interval: 64,
+            event_period: Duration::from_micros(200),
+            budget: DEFAULT_BUDGET,
+            grace: Some(Duration::from_secs(5)),
+        }
+    }
+}
+
+/// What one [`Executor::turn`](crate::Executor::turn) has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How many tasks are ready for the next turn. If there are any, the park has been unparked.
+    pub ready: usize,
+    /// How many tasks are alive.
+    pub tasks: usize,
+}
+
+/// How a loop stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many tasks are alive.
+    pub tasks: usize,
+    /// How many slots are occupied: by main, by tasks, by children, or retired for good.
+    pub slots: usize,
+    /// How many groups of children there are.
+    pub groups: usize,
+    /// How many are in the ready queue.
+    pub ready: usize,
+    /// How many turns the loop has made.
+    pub turns: u64,
+}

@@ -1,0 +1,248 @@
+//! How do the children of one future stand in the slots? As a group: its members, whom it wakes,
+//! and the root that ends it.
+//!
+//! ```text
+//!   Group ─┬─ members  number of each child       Tenant::Child { group, member } points back
+//!          ├─ ready    those to poll, in the order of their wakes
+//!          ├─ parent   whom a child's wake goes on to
+//!          └─ root ◄─► root's list of groups      ended with it at the latest
+//! ```
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::{CHILD, NO_GROUP, QUEUED, Slots, Tenant, Woken};
+use crate::num::Num;
+
+/// Where the walk up from a child has ended.
+pub(crate) enum Top {
+    /// At somebody who was queued already, or at nobody.
+    Nowhere,
+    /// At a root, which stands in the ready queue now.
+    Root(Num),
+    /// At somebody else's waker: wake it without a borrow.
+    Foreign(Waker),
+}
+
+/// Whom a group wakes when one of its children has been woken.
+pub(crate) enum Parent {
+    Nobody,
+    Ours(Num),
+    Foreign(Waker),
+}
+
+/// The children of one future.
+pub(super) struct Group {
+    parent: Parent,
+    /// The number of each member; `None` once it has ended.
+    pub(super) members: Vec<Option<Num>>,
+    /// The members to poll, in the order of their wakes.
+    ready: VecDeque<u32>,
+    /// Which group this is, for ever: the key in the slab is used again.
+    seq: u64,
+    /// The root task that ends this group at the latest, and its neighbours in that root's list.
+    pub(super) root: Option<Num>,
+    previous: u32,
+    next: u32,
+}
+
+impl Slots {
+    /// Walks up from a child that has just been queued, until it meets what is queued already.
+    #[cold]
+    pub(crate) fn walk_up(&mut self, mut child: Num) -> Top {
+        loop {
+            let Tenant::Child { group, member } = self.tenants[child.slot()] else {
+                unreachable!("a mark with CHILD belongs to a child");
+            };
+            let group = &mut self.groups[group as usize];
+            group.ready.push_back(member);
+            match group.parent {
+                Parent::Nobody => return Top::Nowhere,
+                Parent::Foreign(_) => {
+                    // It is taken, not cloned: that would be user code. Once woken it is not needed
+                    // until the group is polled, which sets it again.
+                    match std::mem::replace(&mut group.parent, Parent::Nobody) {
+                        Parent::Foreign(waker) => return Top::Foreign(waker),
+                        Parent::Ours(_) | Parent::Nobody => unreachable!("it was seen above"),
+                    }
+                }
+                Parent::Ours(parent) => match self.wake(parent) {
+                    Woken::Queued => return Top::Root(parent),
+                    Woken::Child => child = parent,
+                    Woken::Again | Woken::Stale => return Top::Nowhere,
+                },
+            }
+        }
+    }
+
+    /// A group with `size` members, all of them ready.
+    pub(crate) fn insert_group(&mut self, size: usize) -> Option<(u32, u64)> {
+        self.groups_made += 1;
+        let seq = self.groups_made;
+        let key = self.groups.insert(Group {
+            parent: Parent::Nobody,
+            members: Vec::with_capacity(size),
+            ready: VecDeque::with_capacity(size),
+            seq,
+            root: None,
+            previous: NO_GROUP,
+            next: NO_GROUP,
+        }) as u32;
+        for _ in 0..size {
+            if self.insert_member(key).is_none() {
+                // It was never linked: its parent is nobody.
+                let _ = self.remove_group(key, seq);
+                return None;
+            }
+        }
+        Some((key, seq))
+    }
+
+    /// Adds a member to a group; it is ready at once.
+    pub(crate) fn insert_member(&mut self, group: u32) -> Option<u32> {
+        let num = self.vacancy()?;
+        let members = &mut self.groups[group as usize];
+        let member = members.members.len() as u32;
+        members.members.push(Some(num));
+        members.ready.push_back(member);
+        self.tenants.insert(Tenant::Child { group, member });
+        self.marks[num.slot()] |= CHILD | QUEUED;
+        Some(member)
+    }
+
+    /// Whether this group is still there: it may have ended with the root that polled it last.
+    pub(crate) fn has_group(&self, group: u32, seq: u64) -> bool {
+        self.groups.get(group as usize).is_some_and(|group| group.seq == seq)
+    }
+
+    /// Sets whom the group wakes, and the root under which it is listed.
+    ///
+    /// Returns the parent that it had if that was somebody else's waker, to be dropped unborrowed.
+    #[must_use = "drop it after the borrow has ended"]
+    pub(crate) fn link(
+        &mut self,
+        group: u32,
+        parent: Option<Parent>,
+        root: Option<Num>,
+    ) -> Option<Parent> {
+        if self.groups[group as usize].root != root {
+            self.unlist(group);
+            self.list(group, root);
+        }
+        let parent = parent?;
+        Some(std::mem::replace(&mut self.groups[group as usize].parent, parent))
+    }
+
+    /// Whom the group wakes.
+    pub(crate) fn parent(&self, group: u32) -> &Parent {
+        &self.groups[group as usize].parent
+    }
+
+    /// How many members are ready.
+    pub(crate) fn ready_members(&self, group: u32) -> usize {
+        self.groups[group as usize].ready.len()
+    }
+
+    /// The next member to poll, with its number; `None` if its turn was of one that has ended.
+    pub(crate) fn next_member(&mut self, group: u32) -> Option<(u32, Num)> {
+        let group = &mut self.groups[group as usize];
+        let member = group.ready.pop_front()?;
+        let num = group.members[member as usize]?;
+        self.marks[num.slot()] &= !QUEUED;
+        Some((member, num))
+    }
+
+    /// Ends a member: its number is stale from here on.
+    pub(crate) fn end_member(&mut self, group: u32, member: u32) {
+        if let Some(num) = self.groups[group as usize].members[member as usize].take() {
+            self.raise(num);
+            // A child's future belongs to its parent: nothing of a child is left here.
+            let _ = self.vacate(num);
+        }
+    }
+
+    /// Ends a group and the slots of its members. Does nothing if it has ended already.
+    ///
+    /// Returns the parent, to be dropped after the borrow has ended.
+    #[must_use = "drop it after the borrow has ended"]
+    pub(crate) fn remove_group(&mut self, key: u32, seq: u64) -> Option<Parent> {
+        if !self.has_group(key, seq) {
+            return None;
+        }
+        self.unlist(key);
+        let group = self.groups.remove(key as usize);
+        for num in group.members.into_iter().flatten() {
+            self.raise(num);
+            // A child's future belongs to its parent: nothing of a child is left here.
+            let _ = self.vacate(num);
+        }
+        Some(group.parent)
+    }
+
+    /// How many groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The head of `root`'s list. A number that has been raised still counts: a task's groups are
+    /// dropped with its future, between the two.
+    fn groups_of(&mut self, root: Num) -> Option<&mut u32> {
+        match self.tenants.get_mut(root.slot()) {
+            Some(Tenant::Main { groups } | Tenant::Root { groups, .. }) => Some(groups),
+            _ => None,
+        }
+    }
+
+    fn list(&mut self, key: u32, root: Option<Num>) {
+        let root = root.filter(|&root| self.is_live(root));
+        let Some(first) = root.and_then(|root| self.groups_of(root)) else {
+            return;
+        };
+        let next = std::mem::replace(first, key);
+        let group = &mut self.groups[key as usize];
+        (group.root, group.previous, group.next) = (root, NO_GROUP, next);
+        if next != NO_GROUP {
+            self.groups[next as usize].previous = key;
+        }
+    }
+
+    fn unlist(&mut self, key: u32) {
+        let group = &mut self.groups[key as usize];
+        let Some(root) = group.root.take() else {
+            return;
+        };
+        let (previous, next) = (group.previous, group.next);
+        if next != NO_GROUP {
+            self.groups[next as usize].previous = previous;
+        }
+        if previous != NO_GROUP {
+            self.groups[previous as usize].next = next;
+        } else if let Some(Tenant::Main { groups } | Tenant::Root { groups, .. }) =
+            self.tenants.get_mut(root.slot())
+        {
+            // Also where the root's number has been raised: its destructors run, and it is vacated
+            // after them. A root that has been vacated has no group left that names it.
+            *groups = next;
+        }
+    }
+
+    /// Ends the groups that were forgotten: their root has ended and they are still listed.
+    #[inline]
+    pub(super) fn end_groups(&mut self, first: u32) -> Vec<Parent> {
+        if first == NO_GROUP { Vec::new() } else { self.end_list(first) }
+    }
+
+    #[cold]
+    fn end_list(&mut self, mut key: u32) -> Vec<Parent> {
+        let mut parents = Vec::new();
+        while key != NO_GROUP {
+            let group = &mut self.groups[key as usize];
+            // The root's slot is gone: the list is walked here, not taken apart link by link.
+            group.root = None;
+            let (seq, next) = (group.seq, group.next);
+            parents.extend(self.remove_group(key, seq));
+            key = next;
+        }
+        parents
+    }
+}
