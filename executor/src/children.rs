@@ -24,6 +24,7 @@
 use std::rc::Rc;
 use std::task::Context;
 
+use crate::awaits;
 use crate::core::Core;
 use crate::inbox::Item;
 use crate::num::Num;
@@ -75,6 +76,9 @@ impl Children {
             _ => self.settle(&core),
         };
         link(&core, group, cx);
+        if awaits::is_asking() {
+            core.slots.borrow_mut().make_all_ready(group);
+        }
         let left = core.slots.borrow().ready_members(group);
         Batch { core, group, left }
     }

@@ -13,9 +13,11 @@ use std::task::{Context, Waker};
 
 use log::Level;
 
+use crate::awaits;
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::{self, Task};
+use crate::deadlock::Waiting;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
@@ -42,6 +44,14 @@ pub(crate) enum Phase {
     Closing,
     /// No task gets in any more.
     Closed,
+}
+
+/// What has come of asking everybody what they wait for.
+pub(crate) enum Answer {
+    /// Nobody has moved: this is who waits for what.
+    Deadlock(Vec<Waiting>),
+    MainHasEnded,
+    SomebodyGoesOn,
 }
 
 pub(crate) struct Core {
@@ -256,6 +266,48 @@ impl Core {
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
         drop((leftover, task));
+    }
+
+    /// Asks everybody what they wait for, by polling them once more: `main` first. An extra poll is
+    /// harmless.
+    #[cold]
+    pub(crate) fn ask_everybody(
+        &self,
+        num: Num,
+        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+    ) -> Answer {
+        let _asking = awaits::ask();
+        let _unlimited = budget::suspend();
+        let mut everybody = Vec::new();
+        let waker_of_main = waker(num);
+        self.root.set(Some(num));
+        let ended = poll_main(num, &mut Context::from_waker(&waker_of_main), main);
+        self.root.set(None);
+        if ended {
+            return Answer::MainHasEnded;
+        }
+        let awaits = awaits::take_since(0);
+        everybody.push(Waiting { task: None, name: None, spawned: None, awaits });
+        let tasks = self.slots.borrow().tasks();
+        for task in tasks {
+            let waker = waker(task.num());
+            self.root.set(Some(task.num()));
+            self.poll_task(task.clone(), task.num(), &mut Context::from_waker(&waker));
+            self.root.set(None);
+            everybody.push(Waiting {
+                task: Some(task.id()),
+                name: task.name(),
+                spawned: Some(task.spawned()),
+                awaits: awaits::take_since(0),
+            });
+            if task.has_ended() {
+                return Answer::SomebodyGoesOn;
+            }
+        }
+        match self.slots.borrow().ready() {
+            0 => Answer::Deadlock(everybody),
+            _ => Answer::SomebodyGoesOn,
+        }
     }
 
     // ----- [6] wake ----------------------------------------------------------------------------

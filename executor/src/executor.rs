@@ -31,7 +31,8 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::budget::{self, Budget};
-use crate::core::{Core, Phase, shutdown_reason};
+use crate::core::{Answer, Core, Phase, shutdown_reason};
+use crate::deadlock::Deadlock;
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
@@ -99,8 +100,9 @@ impl<P: Park> Executor<P> {
     /// # Errors
     ///
     /// [`RunError::Nested`] if a loop is running on this thread, [`RunError::Closed`] after
-    /// [`Executor::shutdown`]: `main` is dropped unpolled. [`RunError::Io`] if the system refuses to
-    /// wait.
+    /// [`Executor::shutdown`]: `main` is dropped unpolled. [`RunError::Deadlock`] if everybody waits
+    /// and it is certain that nothing can wake anybody: `main` is dropped where it waits.
+    /// [`RunError::Io`] if the system refuses to wait.
     ///
     /// # Panics
     ///
@@ -118,16 +120,17 @@ impl<P: Park> Executor<P> {
         self.leave(here);
         match ran {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(RunError::Io(error)),
+            Ok(Err(error)) => Err(error),
             Err(panic) => resume_unwind(panic),
         }
     }
 
     /// Turns until `main` has ended, and drops it while the loop is still the running one.
-    fn run_main<F: Future>(&mut self, main: F) -> io::Result<F::Output> {
+    fn run_main<F: Future>(&mut self, main: F) -> Result<F::Output, RunError> {
         let mut main = pin!(main);
         // Dropped first: main's number is stale before main's destructors run.
-        let _slot = MainSlot::new(self.core.clone());
+        let slot = MainSlot::new(self.core.clone());
+        let num = slot.num;
         let mut output = None;
         let mut poll_main = |cx: &mut Context<'_>| match main.as_mut().poll(cx) {
             Poll::Pending => false,
@@ -136,7 +139,7 @@ impl<P: Park> Executor<P> {
                 true
             }
         };
-        while !self.one_turn(&mut poll_main, None)? {}
+        while !self.one_turn(&mut poll_main, None, Some(num))? {}
         Ok(output.expect("a turn says that main has ended only if it left its output"))
     }
 
@@ -154,20 +157,24 @@ impl<P: Park> Executor<P> {
             return Err(io::Error::other(RunError::Closed));
         }
         let here = self.enter();
-        let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait);
+        let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait, None);
         let rested = self.park.rest();
         self.leave(here);
-        turned.and(rested)?;
+        turned.map_err(io::Error::from)?;
+        rested?;
         let slots = self.core.slots.borrow();
         Ok(Turn { ready: slots.ready(), tasks: slots.count_tasks() })
     }
 
     /// One turn of the loop. Returns whether main has ended.
+    ///
+    /// `judge`: main's number, if it is for this loop to say that nothing can happen any more.
     fn one_turn(
         &mut self,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
         max_wait: Option<Duration>,
-    ) -> io::Result<bool> {
+        judge: Option<Num>,
+    ) -> Result<bool, RunError> {
         self.turns += 1;
         trace::emit(|| Event::Turn { number: self.turns });
 
@@ -199,10 +206,29 @@ impl<P: Park> Executor<P> {
         self.parked = self.core.inbox.prepare_to_park();
         let limit = if self.parked { max_wait } else { Some(Duration::ZERO) };
         trace::emit(|| Event::Ask { limit });
+        if let Some(num) = judge
+            && self.nobody_can_wake()
+        {
+            return match self.core.ask_everybody(num, main) {
+                Answer::Deadlock(waiting) => {
+                    Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
+                }
+                Answer::MainHasEnded => Ok(true),
+                Answer::SomebodyGoesOn => Ok(false),
+            };
+        }
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
         self.look(limit)?;
         Ok(false)
+    }
+
+    /// Whether it is certain that nobody can wake anybody. Nobody is ready, and the inbox has been
+    /// drained; what nobody has counted lives on this thread, which is here.
+    fn nobody_can_wake(&self) -> bool {
+        self.core.slots.borrow().held() == 0
+            && !self.park.can_wake()
+            && self.core.inbox.is_deserted()
     }
 
     /// d park, e fire: the wait itself, and what it lets happen, are the park's.
@@ -231,6 +257,9 @@ impl<P: Park> Executor<P> {
                     let parent = self.core.slots.borrow_mut().remove_group(group, seq);
                     route::reporting_panics(|| drop(parent));
                 }
+                Item::Cloned(num) => self.core.slots.borrow_mut().count_clone(num),
+                Item::Dropped(num) => self.core.slots.borrow_mut().uncount_clone(num),
+                Item::Judge => {}
                 // It catches what its user's code panics with, and gives it to whoever asked.
                 Item::Call(call) => call(),
             }
@@ -306,7 +335,7 @@ impl<P: Park> Executor<P> {
                     route::wake(task.num());
                 }
             }
-            if let Err(error) = self.one_turn(&mut |_| false, Some(Duration::ZERO)) {
+            if let Err(error) = self.one_turn(&mut |_| false, Some(Duration::ZERO), None) {
                 report::say(Level::Error, "lone::executor", &format!("during shutdown: {error}"));
                 break;
             }

@@ -41,6 +41,12 @@ pub(crate) enum Item {
     ReleaseGroup { group: u32, seq: u64 },
     /// Runs on the loop's thread: a remote spawn.
     Call(Box<dyn FnOnce() + Send>),
+    /// A clone of a waker was made elsewhere.
+    Cloned(Num),
+    /// A clone of a waker has gone elsewhere.
+    Dropped(Num),
+    /// Something has gone that could have put items here: judge again.
+    Judge,
 }
 
 /// The way into one loop, from any thread.
@@ -55,6 +61,8 @@ struct State {
     items: Vec<Item>,
     parked: bool,
     closed: bool,
+    /// How many handles there are that may put anything in.
+    remotes: usize,
 }
 
 impl Inbox {
@@ -102,6 +110,25 @@ impl Inbox {
         let mut state = self.lock();
         state.parked = state.items.is_empty();
         state.parked
+    }
+
+    /// A handle that may put anything in was made.
+    pub(crate) fn add_remote(&self) {
+        self.lock().remotes += 1;
+    }
+
+    /// Such a handle has gone: the loop judges anew whether anybody can wake it.
+    pub(crate) fn remove_remote(&self) {
+        self.lock().remotes -= 1;
+        // A loop that has ended judges nobody any more.
+        let _ = self.push(Item::Judge);
+    }
+
+    /// Whether nothing is in, and nobody is left who could put anything in. Both under one lock: a
+    /// handle that puts something in and goes is seen in one of the two.
+    pub(crate) fn is_deserted(&self) -> bool {
+        let state = self.lock();
+        state.items.is_empty() && state.remotes == 0
     }
 
     /// From here on nothing gets in; returns what was not drained.
@@ -217,6 +244,26 @@ mod models {
             };
             assert_eq!(slots(&run_loop(&inbox, &bell, 3)), [0, 1, 2]);
             waker.join().expect("the waker ends well");
+        });
+    }
+
+    #[test]
+    fn a_handle_that_wakes_and_goes_is_never_judged_to_have_left_nothing() {
+        loom::model(|| {
+            let inbox = loom::sync::Arc::new(Inbox::new(Arc::new(Bell::default())));
+            inbox.add_remote();
+            let remote = {
+                let inbox = inbox.clone();
+                thread::spawn(move || {
+                    assert!(inbox.push(Item::Wake(num(3))).is_ok());
+                    inbox.remove_remote();
+                })
+            };
+            let mut items = Vec::new();
+            inbox.drain(&mut items);
+            let woken = items.iter().any(|item| matches!(item, Item::Wake(_)));
+            assert!(woken || !inbox.is_deserted(), "a wake was on its way");
+            remote.join().expect("the remote ends well");
         });
     }
 

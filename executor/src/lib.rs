@@ -28,6 +28,7 @@
 //! | `children`, `pinned` | how does one future poll many? |
 //! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
 //! | `park` | who waits? |
+//! | `deadlock`, `awaits` | what if nobody can be woken any more? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
 //!
@@ -41,11 +42,13 @@ pub mod children;
 pub mod report;
 pub mod trace;
 
+mod awaits;
 mod block;
 mod cancelled;
 mod cell;
 mod core;
 mod current;
+mod deadlock;
 mod executor;
 mod inbox;
 mod join;
@@ -67,6 +70,7 @@ mod yield_now;
 
 pub use cancelled::{Cancelled, Reason, Source};
 pub use current::{current_task, is_running, remote};
+pub use deadlock::{Deadlock, Waiting};
 pub use executor::Executor;
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;

@@ -38,6 +38,10 @@ pub trait Park {
     /// Makes this park the current one of its thread, for its loop is about to run. Calls nest.
     fn enter(&self, number: LoopNumber) -> Self::Entered;
 
+    /// Whether anything that this park waits for could wake a task: a timer, a descriptor that a task
+    /// waits for. If not, and nobody else can, the loop has come to a deadlock.
+    fn can_wake(&self) -> bool;
+
     /// Frees what a handle of this park's that was dropped elsewhere has left behind.
     fn release(&mut self, what: Release);
 
@@ -121,6 +125,11 @@ impl Park for ThreadPark {
     type Entered = ();
 
     fn enter(&self, _number: LoopNumber) {}
+
+    /// It waits for the inbox only, which the loop knows by itself.
+    fn can_wake(&self) -> bool {
+        false
+    }
 
     fn release(&mut self, _what: Release) {}
 

@@ -50,13 +50,27 @@ impl std::error::Error for Closed {}
 /// });
 /// assert_eq!(thread.join().expect("it ends well"), 42);
 /// ```
-#[derive(Clone)]
+///
+/// As long as one lives its loop cannot be sure that nobody will wake it: a deadlock is not found.
 pub struct Remote {
     inbox: Arc<Inbox>,
 }
 
+impl Clone for Remote {
+    fn clone(&self) -> Remote {
+        Remote::new(self.inbox.clone())
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.inbox.remove_remote();
+    }
+}
+
 impl Remote {
     pub(crate) fn new(inbox: Arc<Inbox>) -> Remote {
+        inbox.add_remote();
         Remote { inbox }
     }
 
@@ -114,12 +128,22 @@ struct State<T> {
     joiner: Option<Waker>,
     cancel: Option<Reason>,
     watch: Option<Waker>,
+    /// Nobody is left who could cancel.
+    detached: bool,
     site: &'static Location<'static>,
 }
 
 impl<T> State<T> {
     fn new(site: &'static Location<'static>) -> State<T> {
-        State { outcome: None, taken: false, joiner: None, cancel: None, watch: None, site }
+        State {
+            outcome: None,
+            taken: false,
+            joiner: None,
+            cancel: None,
+            watch: None,
+            detached: false,
+            site,
+        }
     }
 }
 
@@ -177,7 +201,8 @@ impl<T> Future for Watch<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.promise.0.lock();
         let cancel = state.cancel.take();
-        let before = state.watch.replace(cx.waker().clone());
+        let watch = (!state.detached).then(|| cx.waker().clone());
+        let before = std::mem::replace(&mut state.watch, watch);
         drop(state);
         drop(before);
         if let Some(why) = cancel {
@@ -250,6 +275,18 @@ impl<T> RemoteJoin<T> {
     pub fn is_finished(&self) -> bool {
         let state = self.shared.lock();
         state.outcome.is_some() || state.taken
+    }
+}
+
+/// Nobody can cancel from here on: the clone of the watching task's waker has to go, or it would
+/// stand for somebody who might still wake it.
+impl<T> Drop for RemoteJoin<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.detached = true;
+        let (watch, joiner) = (state.watch.take(), state.joiner.take());
+        drop(state);
+        drop((watch, joiner));
     }
 }
 

@@ -23,6 +23,7 @@ use crate::num::Num;
 use crate::panicked::Panic;
 use crate::registry;
 use crate::report;
+use crate::slots::Slots;
 use crate::trace;
 use crate::waker::{number, running};
 
@@ -53,6 +54,30 @@ fn wake_slow(num: Num) {
         Some(None) => {}
         Some(Some(foreign_parent)) => foreign_parent.wake(),
         None => wake_from_outside(num),
+    }
+}
+
+/// A clone of a waker was made, by code that is not lone's.
+pub(crate) fn cloned(num: Num) {
+    count(num, Slots::count_clone, Item::Cloned(num));
+}
+
+/// A clone has gone.
+pub(crate) fn dropped(num: Num) {
+    count(num, Slots::uncount_clone, Item::Dropped(num));
+}
+
+/// Counts where the loop runs, else through its inbox: under one lock with wakes, and in order.
+fn count(num: Num, here: fn(&mut Slots, Num), elsewhere: Item) {
+    let counted = running(|core| {
+        core.index() == num.loop_index()
+            && core.slots.try_borrow_mut().map(|mut slots| here(&mut slots, num)).is_ok()
+    });
+    if counted != Some(true)
+        && let Some(inbox) = registry::by_index(num.loop_index())
+    {
+        // A loop that has ended judges nobody any more.
+        let _ = inbox.push(elsewhere);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::deadlock::Deadlock;
+
 /// Why a loop could not run its main future to the end.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub enum RunError {
     Closed,
     /// The system refused: a descriptor, or waiting.
     Io(io::Error),
+    /// Everybody waits, and nothing can wake anybody: who waits for what. Main was dropped.
+    Deadlock(Box<Deadlock>),
 }
 
 impl std::fmt::Display for RunError {
@@ -22,6 +26,7 @@ impl std::fmt::Display for RunError {
                  spawn it; to run a second loop, use another thread",
             ),
             RunError::Closed => f.write_str("the loop was shut down: make a new one"),
+            RunError::Deadlock(deadlock) => deadlock.fmt(f),
             RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
         }
     }
@@ -30,8 +35,17 @@ impl std::fmt::Display for RunError {
 impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            RunError::Nested | RunError::Closed => None,
+            RunError::Nested | RunError::Closed | RunError::Deadlock(_) => None,
             RunError::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<RunError> for io::Error {
+    fn from(error: RunError) -> io::Error {
+        match error {
+            RunError::Io(error) => error,
+            other => io::Error::other(other),
         }
     }
 }

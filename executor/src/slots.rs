@@ -98,6 +98,9 @@ pub(crate) struct Slots {
     /// Who was ready when the turn began, and how many of them have been taken.
     batch: Vec<Num>,
     at: usize,
+    /// How many clones of each slot's waker somebody else's code holds, and their sum.
+    clones: Vec<u32>,
+    held: usize,
     groups: Slab<Group>,
     groups_made: u64,
 }
@@ -114,6 +117,8 @@ impl Slots {
             ready: Vec::new(),
             batch: Vec::new(),
             at: 0,
+            clones: Vec::new(),
+            held: 0,
             groups: Slab::new(),
             groups_made: 0,
         }
@@ -129,6 +134,7 @@ impl Slots {
         }
         if slot == self.marks.len() {
             self.marks.push(self.first_generation);
+            self.clones.push(0);
         }
         Some(Num::new(self.loop_index, slot as u32, self.marks[slot] & GENERATION))
     }
@@ -163,7 +169,34 @@ impl Slots {
         let generation = num.generation() + 1;
         self.highest_generation = self.highest_generation.max(generation);
         self.marks[num.slot()] = generation;
+        self.held -= std::mem::take(&mut self.clones[num.slot()]) as usize;
     }
+
+    // ----- clones of wakers --------------------------------------------------------------------
+
+    /// Somebody else's code has cloned the waker of `num`. One that is stale counts for nobody.
+    pub(crate) fn count_clone(&mut self, num: Num) {
+        if self.is_live(num) {
+            self.clones[num.slot()] += 1;
+            self.held += 1;
+        }
+    }
+
+    /// A clone has gone.
+    pub(crate) fn uncount_clone(&mut self, num: Num) {
+        if self.is_live(num) {
+            debug_assert!(self.clones[num.slot()] > 0, "{num:?}: a clone has gone twice");
+            self.clones[num.slot()] -= 1;
+            self.held -= 1;
+        }
+    }
+
+    /// How many clones of wakers of those that live somebody else's code holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    // ----- tenants -----------------------------------------------------------------------------
 
     /// Gives back the slot of a tenant whose number has been raised. [9] reap
     ///

@@ -362,6 +362,10 @@ impl Park for Reactor {
         local::enter(&self.local, number)
     }
 
+    fn can_wake(&self) -> bool {
+        !self.local.timers.borrow().is_empty() || self.local.sources.borrow().is_waited_for()
+    }
+
     fn release(&mut self, what: Release) {
         let key = what.key as u32;
         if what.key & SOURCE_BIT != 0 {

@@ -304,6 +304,11 @@ impl Sources {
         None
     }
 
+    /// Whether a task waits for any of them.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.slab.iter().any(|(_, source)| source.is_waited_for())
+    }
+
     /// How many sources there are.
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
@@ -312,14 +317,15 @@ impl Sources {
     /// Whether somebody waits for a peer that is not in this loop. Asked by a virtual clock only.
     pub(crate) fn waits_for_outside(&self) -> bool {
         let Some(ends) = &self.ends else { return false };
-        self.slab.iter().any(|(key, source)| {
-            let waited_for = !(source.readers.is_empty() && source.writers.is_empty());
-            waited_for && ends.is_outside(key as u32)
-        })
+        self.slab.iter().any(|(key, source)| source.is_waited_for() && ends.is_outside(key as u32))
     }
 }
 
 impl Source {
+    fn is_waited_for(&self) -> bool {
+        !(self.readers.is_empty() && self.writers.is_empty())
+    }
+
     fn waiters(&mut self, direction: Direction) -> &mut Waiters {
         match direction {
             Direction::Read => &mut self.readers,

@@ -112,6 +112,10 @@ impl Park for BoundedPark {
 
     fn enter(&self, _number: LoopNumber) {}
 
+    fn can_wake(&self) -> bool {
+        self.inner.can_wake()
+    }
+
     fn release(&mut self, what: Release) {
         self.inner.release(what);
     }

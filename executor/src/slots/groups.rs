@@ -138,6 +138,20 @@ impl Slots {
         &self.groups[group as usize].parent
     }
 
+    /// Makes every member ready: a report asks all of them what they await.
+    pub(crate) fn make_all_ready(&mut self, group: u32) {
+        let Slots { groups, marks, .. } = self;
+        let group = &mut groups[group as usize];
+        for (member, num) in group.members.iter().enumerate() {
+            if let Some(num) = num
+                && marks[num.slot()] & QUEUED == 0
+            {
+                marks[num.slot()] |= QUEUED;
+                group.ready.push_back(member as u32);
+            }
+        }
+    }
+
     /// How many members are ready.
     pub(crate) fn ready_members(&self, group: u32) -> usize {
         self.groups[group as usize].ready.len()

@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::{Cause, Event, Who};
+use crate::awaits;
 use crate::num::Num;
 use crate::task_id::TaskId;
 
@@ -10,9 +11,13 @@ use crate::task_id::TaskId;
 #[inline(always)]
 pub fn emit(_event: impl FnOnce() -> Event) {}
 
-/// Says what the future being polled waits for: to nobody without feature `trace`.
-#[inline(always)]
-pub fn awaits(_on: &'static str, _site: &'static Location<'static>) {}
+/// Says what the future being polled waits for; a leaf calls it when it returns Pending.
+///
+/// Without feature `trace` only a report listens, when the loop has come to a deadlock.
+#[inline]
+pub fn awaits(on: &'static str, site: &'static Location<'static>) {
+    awaits::say(on, None, site);
+}
 
 /// Who lives behind a number: not known without feature `trace`.
 #[inline(always)]
@@ -66,8 +71,11 @@ impl Mark {
     pub fn forget(self) {}
 }
 
-#[inline(always)]
-pub(crate) fn awaits_task(_task: TaskId, _site: &'static Location<'static>) {}
+/// As [`awaits`], for the end of a task: the line is where that was spawned.
+#[inline]
+pub(crate) fn awaits_task(task: TaskId, site: &'static Location<'static>) {
+    awaits::say("the end of", Some(task), site);
+}
 
 #[inline(always)]
 pub(crate) fn begin_child(_num: Num) -> Mark {

@@ -1,18 +1,17 @@
 //! The twin with feature `trace`: events become lines of the story in the log.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::story;
-use super::{Await, Cause, Event, Who};
+use super::{Cause, Event, Who};
+use crate::awaits::{self, Await};
 use crate::num::Num;
 use crate::task_id::TaskId;
 use crate::waker::running;
 
 thread_local! {
-    /// What the future being polled has said it waits for.
-    static AWAITS: RefCell<Vec<Await>> = const { RefCell::new(Vec::new()) };
     /// Because of what wakes are made now, where it is not whoever is being polled.
     static CAUSE: Cell<Option<Cause>> = const { Cell::new(None) };
     /// A sink may run code of ours: what that does is not told, or it would never end.
@@ -35,16 +34,12 @@ pub fn emit(event: impl FnOnce() -> Event) {
 
 /// Says what the future being polled waits for; a leaf calls it when it returns Pending.
 pub fn awaits(on: &'static str, site: &'static Location<'static>) {
-    say(Await { on, task: None, site });
+    awaits::say(on, None, site);
 }
 
 /// As [`awaits`], for the end of a task: the line is where that was spawned.
 pub(crate) fn awaits_task(task: TaskId, site: &'static Location<'static>) {
-    say(Await { on: "the end of", task: Some(task), site });
-}
-
-fn say(awaited: Await) {
-    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().push(awaited));
+    awaits::say("the end of", Some(task), site);
 }
 
 /// How much the future being polled has said so far.
@@ -53,7 +48,7 @@ fn say(awaited: Await) {
 /// forgets what they have said: they are dropped, and nobody awaits them.
 #[must_use]
 pub fn mark() -> Mark {
-    Mark(AWAITS.try_with(|awaits| awaits.borrow().len()).unwrap_or(0))
+    Mark(awaits::said())
 }
 
 /// How much the future being polled had said when it was made.
@@ -68,12 +63,7 @@ impl Mark {
 
     /// What was said since; it counts for somebody else.
     fn take(self) -> Vec<Await> {
-        let since = AWAITS.try_with(|awaits| {
-            let mut awaits = awaits.borrow_mut();
-            let mark = self.0.min(awaits.len());
-            awaits.split_off(mark)
-        });
-        since.unwrap_or_default()
+        awaits::take_since(self.0)
     }
 }
 
@@ -85,6 +75,9 @@ pub(crate) fn begin_child(num: Num) -> Mark {
 
 /// [5] or [7]: what a child has said is what it awaits, and not the one who polls it.
 pub(crate) fn end_child(num: Num, polled: Mark) {
+    if awaits::is_asking() {
+        return;
+    }
     let awaits = polled.take();
     if !awaits.is_empty() {
         emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits });
@@ -140,13 +133,15 @@ pub(crate) fn cause(current: Who) -> Cause {
 }
 
 pub(crate) fn begin_poll(num: Num) {
-    let _ = AWAITS.try_with(|awaits| awaits.borrow_mut().clear());
+    if !awaits::is_asking() {
+        drop(awaits::take_since(0));
+    }
     emit(|| Event::Poll { who: who(num).unwrap_or(Who::Unknown) });
 }
 
 pub(crate) fn end_poll(num: Num) {
-    let awaits = AWAITS.try_with(|awaits| std::mem::take(&mut *awaits.borrow_mut()));
-    let awaits = awaits.unwrap_or_default();
+    // A report takes what was said by itself.
+    let awaits = if awaits::is_asking() { Vec::new() } else { awaits::take_since(0) };
     emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits });
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::awaits::Await;
 use crate::task_id::TaskId;
 
 /// Who is polled or woken.
@@ -69,17 +70,6 @@ impl fmt::Display for Cause {
             Cause::Shutdown => f.write_str("the shutdown"),
         }
     }
-}
-
-/// What somebody waits for, and the line on which it was written.
-#[derive(Clone, Copy, Debug)]
-pub struct Await {
-    /// For what: "a permit", "a sleep".
-    pub on: &'static str,
-    /// For whose end, if it is a task that is waited for.
-    pub task: Option<TaskId>,
-    /// Where that future was made: the line of its `.await`, as a rule.
-    pub site: &'static Location<'static>,
 }
 
 /// What has happened. The tag of each is its station or beat: see the picture at the module.

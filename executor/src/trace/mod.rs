@@ -32,4 +32,5 @@ pub use disabled::{CauseGuard, Mark, Object, Site, awaits, because, emit, mark, 
 #[cfg(not(feature = "trace"))]
 pub(crate) use disabled::{awaits_task, begin_child, begin_poll, end_child, end_poll};
 
-pub use event::{Await, Cause, Event, Who};
+pub use crate::awaits::Await;
+pub use event::{Cause, Event, Who};

@@ -1,0 +1,79 @@
+//! What does a future wait for? It says so when it returns Pending, if anybody listens.
+//!
+//! A leaf calls [`say`] where it returns Pending. Nobody listens as a rule: then that is the test of
+//! a flag. Listening are a trace, during every poll, and a report, which polls everybody once more in
+//! order to ask: extra polls of a future are harmless, and so nothing has to be kept meanwhile.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+
+use crate::task_id::TaskId;
+
+/// What somebody waits for, and the line on which it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Await {
+    /// For what: "a permit", "a sleep".
+    pub on: &'static str,
+    /// For whose end, if it is a task that is waited for.
+    pub task: Option<TaskId>,
+    /// Where that future was made: the line of its `.await`, as a rule.
+    pub site: &'static Location<'static>,
+}
+
+thread_local! {
+    /// Whether anybody listens.
+    static LISTENING: Cell<bool> = const { Cell::new(cfg!(feature = "trace")) };
+    /// Whether that is a report, which wants to hear everybody.
+    static ASKING: Cell<bool> = const { Cell::new(false) };
+    static SAID: RefCell<Vec<Await>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Says what the future being polled waits for.
+#[inline]
+pub(crate) fn say(on: &'static str, task: Option<TaskId>, site: &'static Location<'static>) {
+    if LISTENING.get() {
+        // At the thread's exit nobody listens any more.
+        let _ = SAID.try_with(|said| said.borrow_mut().push(Await { on, task, site }));
+    }
+}
+
+/// How much has been said so far.
+#[cfg(feature = "trace")]
+pub(crate) fn said() -> usize {
+    SAID.try_with(|said| said.borrow().len()).unwrap_or(0)
+}
+
+/// Takes what was said since so much had been.
+pub(crate) fn take_since(mark: usize) -> Vec<Await> {
+    let since = SAID.try_with(|said| {
+        let mut said = said.borrow_mut();
+        let mark = mark.min(said.len());
+        said.split_off(mark)
+    });
+    since.unwrap_or_default()
+}
+
+/// Whether a report asks: then a group lets all of its children answer.
+#[inline]
+pub(crate) fn is_asking() -> bool {
+    ASKING.get()
+}
+
+/// Listens to everybody until the guard is dropped.
+pub(crate) fn ask() -> Asking {
+    drop(take_since(0));
+    ASKING.set(true);
+    Asking { listened: LISTENING.replace(true) }
+}
+
+/// While it lives a report asks.
+pub(crate) struct Asking {
+    listened: bool,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.set(false);
+        LISTENING.set(self.listened);
+    }
+}
