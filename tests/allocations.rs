@@ -302,3 +302,60 @@ fn tasks_cancelled_and_dropped_give_back_all_that_they_took() {
     }
     assert_eq!(LIVE_BYTES.get().wrapping_sub(before), 0);
 }
+
+// F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
+#[test]
+fn sleeps_and_timeouts_once_warm_allocate_nothing() {
+    let round = async || {
+        let mut slept = lone::sleep(Duration::from_secs(1));
+        for n in 0..100 {
+            poll_fn(|cx| {
+                assert!(Pin::new(&mut slept).poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            slept.reset(lone::time::Instant::now() + Duration::from_secs(n));
+        }
+        for n in 0..100 {
+            lone::sleep(Duration::from_millis(n)).await;
+            assert_eq!(lone::timeout(Duration::from_secs(1), yield_now()).await, Ok(()));
+            assert!(lone::timeout(Duration::from_millis(n), pending::<()>()).await.is_err());
+        }
+    };
+    lone::Builder::new().start_paused(true).run(async {
+        round().await;
+        let before = ALLOCATIONS.get();
+        round().await;
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+// SEM-338: a message is written, waited for and read without one.
+#[test]
+fn messages_over_tcp_once_warm_allocate_nothing() {
+    lone::run(async {
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let listener = lone::net::TcpListener::bind(address).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (client, server) =
+            lone::join!(lone::net::TcpStream::connect(address), listener.accept());
+        let (client, server) =
+            (client.expect("somebody listens"), server.expect("somebody connects").0);
+        let round = async || {
+            for n in 0..100 {
+                let mut read = [0; 16];
+                let asks = async {
+                    yield_now().await;
+                    client.write_all(&[n; 16]).await
+                };
+                let (answer, asked) = lone::join!(server.read_exact(&mut read), asks);
+                asked.and(answer).expect("both are connected");
+                assert_eq!(read, [n; 16]);
+            }
+        };
+        round().await;
+        let before = ALLOCATIONS.get();
+        round().await;
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}

@@ -81,9 +81,11 @@ impl Inbox {
         if state.closed {
             return Err(item);
         }
+        // One waker more gives a loop that is parked nothing to do.
+        let news = !matches!(item, Item::Cloned(_));
         state.items.push(item);
         self.pending.store(true, Ordering::Release);
-        let parked = std::mem::take(&mut state.parked);
+        let parked = news && std::mem::take(&mut state.parked);
         drop(state);
         if parked {
             self.unpark.unpark();

@@ -12,7 +12,7 @@
 //! | `timers` | who is woken when a deadline has passed? |
 //! | `timerfd` | how does a poll end to the nanosecond? |
 //! | `clock` | what time is it for this loop? |
-//! | `ends` | does a task wait for a peer outside of its loop? |
+//! | `ends` | for whom does a task wait at a socket? |
 //! | `sources` | who waits for which descriptor, and what is known of it? |
 //! | `time` | moments, sleeps, intervals |
 //! | `net` | TCP |

@@ -13,7 +13,7 @@
 //! - **The descriptor tells all**: sockets, inbox and next deadline make the one epoll descriptor
 //!   readable; `rest` sees to the deadline before a host waits for it in our place.
 //! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, and nobody
-//!   waits for an outside peer (see [`Jump`]).
+//!   waits for bytes in flight or for an outside peer (see [`Jump`] and `ends`).
 
 use std::cell::Cell;
 use std::io;
@@ -25,6 +25,7 @@ use lone_executor::{LoopNumber, Park, Release, Unpark, trace};
 use mio::{Events, Poll, Token};
 
 use crate::clock::{Clock, Jump};
+use crate::ends::Awaited;
 use crate::local::{self, Entered, Local};
 use crate::sources::SourceId;
 use crate::time::Instant;
@@ -35,6 +36,10 @@ use crate::wheel::TimerId;
 const INBOX: Token = Token(usize::MAX);
 /// The timerfd.
 const DEADLINE: Token = Token(usize::MAX - 1);
+
+/// How long, in real time, a virtual clock waits for bytes that are on their way within the loop.
+/// They come in a moment; this is for those that a duplicate of the descriptor has taken.
+const FLIGHT: Duration = Duration::from_secs(1);
 
 /// Marks the key of a released source: a timer's has 32 bits.
 pub(crate) const SOURCE_BIT: u64 = 1 << 63;
@@ -235,10 +240,12 @@ impl Reactor {
             self.wait(limit)?;
             return Ok(());
         };
-        if self.local.sources.borrow().waits_for_outside() {
+        let awaited = self.local.sources.borrow().awaited();
+        if awaited != Awaited::Nobody {
             let quiet = match jump {
-                Jump::AfterQuiet(quiet) => Some(quiet),
                 Jump::HoldOnIo => None,
+                Jump::AfterQuiet(quiet) if awaited == Awaited::InFlight => Some(quiet.max(FLIGHT)),
+                Jump::AfterQuiet(quiet) => Some(quiet),
             };
             let wait = match (limit, quiet) {
                 (Some(limit), Some(quiet)) => Some(limit.min(quiet)),

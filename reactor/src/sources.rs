@@ -24,7 +24,7 @@ use std::task::Waker;
 use lone_executor::KeptWaker;
 use slab::Slab;
 
-use crate::ends::{End, Ends};
+use crate::ends::{Awaited, End, Ends};
 
 /// Which half of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ struct Waiter {
 }
 
 /// The ticket of those who wait without one.
-const NO_TICKET: u64 = 0;
+pub(crate) const NO_TICKET: u64 = 0;
 
 #[derive(Default)]
 struct More(VecDeque<Waiter>);
@@ -237,22 +237,25 @@ impl Sources {
         ticket: Option<&mut u64>,
         waker: KeptWaker,
     ) -> Option<KeptWaker> {
+        let Some(source) = self.slab.get_mut(id.key as usize) else { return Some(waker) };
+        if source.generation != id.generation {
+            return Some(waker);
+        }
+        let waiters = source.waiters(direction);
         let ticket = match ticket {
             None => NO_TICKET,
-            Some(ticket) => {
-                if *ticket == NO_TICKET {
-                    self.tickets += 1;
-                    *ticket = self.tickets;
+            Some(&mut ticket) if ticket != NO_TICKET => {
+                if let Some(before) = waiters.find(|waiter| waiter.ticket == ticket) {
+                    return Some(std::mem::replace(&mut before.waker, waker));
                 }
-                *ticket
+                ticket
+            }
+            Some(new) => {
+                self.tickets += 1;
+                *new = self.tickets;
+                *new
             }
         };
-        let Some(source) = self.get(id) else { return Some(waker) };
-        let waiters = source.waiters(direction);
-        let before = waiters.find(|waiter| ticket != NO_TICKET && waiter.ticket == ticket);
-        if let Some(before) = before {
-            return Some(std::mem::replace(&mut before.waker, waker));
-        }
         waiters.add(Waiter { ticket, waker });
         None
     }
@@ -314,10 +317,31 @@ impl Sources {
         self.slab.len()
     }
 
-    /// Whether somebody waits for a peer that is not in this loop. Asked by a virtual clock only.
-    pub(crate) fn waits_for_outside(&self) -> bool {
-        let Some(ends) = &self.ends else { return false };
-        self.slab.iter().any(|(key, source)| source.is_waited_for() && ends.is_outside(key as u32))
+    /// For whom tasks wait at sockets. Asked by a virtual clock only.
+    pub(crate) fn awaited(&self) -> Awaited {
+        let Some(ends) = &self.ends else { return Awaited::Nobody };
+        let awaited = |(key, source): (usize, &Source)| {
+            let (bytes, room) = (!source.readers.is_empty(), !source.writers.is_empty());
+            if bytes || room { ends.awaited(key as u32, bytes, room) } else { Awaited::Nobody }
+        };
+        self.slab.iter().map(awaited).max().unwrap_or(Awaited::Nobody)
+    }
+
+    /// Whether bytes are to be counted: under a virtual clock.
+    pub(crate) fn counts(&self) -> bool {
+        self.ends.is_some()
+    }
+
+    /// A stream has moved so many bytes.
+    pub(crate) fn moved(&mut self, id: SourceId, direction: Direction, bytes: usize) {
+        if self.get(id).is_some()
+            && let Some(ends) = &mut self.ends
+        {
+            match direction {
+                Direction::Read => ends.received(id.key, bytes),
+                Direction::Write => ends.sent(id.key, bytes),
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use lone::time::Instant;
 use lone::{Builder, Jump, Runtime, Turn};
 
 /// How long a test may take before it counts as hung (valgrind is slow).
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A port of this machine that the system chooses.
 pub(crate) const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));

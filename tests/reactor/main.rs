@@ -14,3 +14,4 @@ mod interval;
 mod sleep;
 mod tcp;
 mod timeout;
+mod wait;

@@ -32,11 +32,12 @@ fn sleeping(trace: &Trace, name: impl ToString, sleep: Sleep) {
 fn sleeps_of_different_lengths_end_in_the_order_of_their_deadlines() {
     let trace = Trace::default();
     let in_order = async || {
-        let begin = Instant::now();
+        // Far enough that none is past at its first poll.
+        let begin = Instant::now() + ms(50);
         for n in [900, 100, 500, 101, 899] {
             sleeping(&trace, n, sleep_until(begin + us(n)));
         }
-        sleep(ms(2)).await;
+        sleep_until(begin + ms(2)).await;
         trace.take()
     };
     assert_eq!(run_paused(in_order()), "100 101 500 899 900");
@@ -84,16 +85,14 @@ fn sleeps_that_are_due_when_a_blocked_loop_looks_end_in_one_turn_in_order() {
     for n in [5, 1, 4, 2, 3] {
         let trace = trace.clone();
         drop(runtime.spawn(async move {
-            sleep(ms(n)).await;
+            sleep(ms(30 + n)).await;
             trace.say(n.to_string());
         }));
     }
     // They begin to sleep; then the thread does something else for too long.
-    while runtime.statistics().timers < 5 {
-        turn(&mut runtime);
-    }
-    assert_eq!(trace.take(), "");
-    spin(ms(10));
+    turn(&mut runtime);
+    assert_eq!((runtime.statistics().timers, trace.take().as_str()), (5, ""));
+    spin(ms(40));
     assert_eq!(turn(&mut runtime).ready, 5, "all are woken by one look");
     assert_eq!(turn(&mut runtime).tasks, 0);
     assert_eq!(trace.take(), "1 2 3 4 5");
@@ -303,9 +302,9 @@ fn sleep_dropped_when_it_is_due_leaves_no_timer_and_wakes_nobody() {
     let mut runtime = runtime();
     let (counter, waker) = Counter::new();
     runtime.block_on(async {
-        let mut due = sleep(us(1));
+        let mut due = sleep(ms(20));
         assert!(poll_with(&mut due, &waker).is_pending());
-        spin(ms(1));
+        spin(ms(25));
         drop(due);
     });
     assert_eq!(runtime.statistics().timers, 0);
@@ -492,7 +491,7 @@ fn sleep_beside_a_thousand_dropped_ones_parks_once() {
     let mut runtime = runtime();
     runtime.block_on(async {
         for n in 1..=1000 {
-            let mut dropped = sleep(ms(1) + us(n));
+            let mut dropped = sleep(ms(100) + us(n));
             assert!(poll_once(&mut dropped).await.is_pending());
         }
     });

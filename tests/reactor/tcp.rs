@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -14,6 +14,7 @@ use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use lone::net::{TcpListener, TcpStream};
 use lone::{Runtime, join, sleep, spawn, timeout, yield_now};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 
 use crate::help::{
@@ -231,6 +232,12 @@ fn bytes(seed: u64, count: usize) -> Vec<u8> {
 
 const MUCH: usize = 8 << 20;
 
+/// However much memory the system has for buffers, 8 MiB from `from` to `to` do not fit.
+fn set_small_buffers(from: impl AsFd, to: impl AsFd) {
+    set_socket_send_buffer_size(from, 100_000).expect("the system can");
+    set_socket_recv_buffer_size(to, 100_000).expect("the system can");
+}
+
 async fn receive_all(stream: &TcpStream, chunk: usize) -> Vec<u8> {
     let (mut all, mut buffer) = (Vec::with_capacity(MUCH), vec![0; chunk]);
     loop {
@@ -272,6 +279,7 @@ fn megabytes_to_a_slow_peer_outside_wait_for_room_and_arrive_whole() {
     let (expected, answer) = (up.clone(), down.clone());
     runtime.block_on(async {
         let (here, mut there) = outside_pair();
+        set_small_buffers(&here, &there);
         let thread = std::thread::spawn(move || {
             gone.recv_timeout(PATIENCE).expect("the loop runs out of room");
             let mut all = Vec::new();
@@ -281,9 +289,7 @@ fn megabytes_to_a_slow_peer_outside_wait_for_room_and_arrive_whole() {
         });
         // Every buffer on the way fills, and then the writer waits.
         let mut sent = pin!(send_all(&here, &up));
-        while timeout(ms(20), &mut sent).await.is_ok() {
-            panic!("8 MiB went into buffers");
-        }
+        assert!(timeout(ms(20), &mut sent).await.is_err(), "8 MiB went into buffers");
         go.send(()).expect("the thread waits");
         sent.await;
         let got = receive_all(&here, 50_000).await;
@@ -478,6 +484,7 @@ fn reader_dropped_beside_another_of_its_task_leaves_that_woken() {
 fn reader_and_writer_of_one_stream_wait_side_by_side() {
     run_paused(async {
         let (client, server) = pair().await;
+        set_small_buffers(&client, &server);
         let client = Rc::new(client);
         let writes = client.clone();
         let writer = spawn(async move { writes.write_all(&[1; MUCH]).await });
@@ -754,12 +761,12 @@ fn stream_dropped_after_its_loop_does_no_harm_to_the_next_loop() {
 
 // ----- duplicates and forks ------------------------------------------------------------------------
 
-/// So many turns of waiting for a millisecond each take all the events that come meanwhile: without
-/// any, each turn lasts its millisecond and parks once.
-fn assert_silent(runtime: &mut Runtime) {
+/// That whatever `disturb` does is no event to the loop: each turn lasts as long as it may.
+fn assert_undisturbed(runtime: &mut Runtime, mut disturb: impl FnMut()) {
     run_until_idle(runtime);
     let (before, begin) = (runtime.statistics().parks, std::time::Instant::now());
     for _ in 0..20 {
+        disturb();
         assert_eq!(runtime.turn(Some(ms(1))).expect("the system lets us wait").ready, 0);
     }
     assert!(begin.elapsed() >= ms(20), "events came: {:?} for 20 ms", begin.elapsed());
@@ -777,20 +784,18 @@ fn stream_dropped_while_a_duplicate_lives_gets_no_events_any_more() {
         drop(stream);
     });
     assert_eq!(runtime.statistics().sources, 0);
-    there.write_all(b"for the duplicate").expect("it is still open");
-    assert_silent(&mut runtime);
+    assert_undisturbed(&mut runtime, || there.write_all(&[7]).expect("it is still open"));
     // On another thread it is no different.
     let (stream, mut there_too) = stream_of(&mut runtime);
     let duplicate_too = stream.as_fd().try_clone_to_owned().expect("descriptors are free");
     std::thread::spawn(move || drop(stream)).join().expect("a drop does not panic");
-    there_too.write_all(b"for the duplicate").expect("it is still open");
-    assert_silent(&mut runtime);
+    assert_undisturbed(&mut runtime, || there_too.write_all(&[7]).expect("it is still open"));
     assert_eq!(runtime.statistics().sources, 0);
     // The duplicates work: registered anew, in the place of the first.
     for duplicate in [duplicate, duplicate_too] {
         runtime.block_on(async {
             let stream = TcpStream::from_std(duplicate.into()).expect("a loop runs");
-            stream.read_exact(&mut [0; 17]).await.expect("it was sent");
+            stream.read_exact(&mut [0; 20]).await.expect("it was sent");
         });
     }
 }
@@ -810,7 +815,7 @@ fn streams_made_and_dropped_leave_neither_sources_nor_events() {
     }
     turn(&mut runtime);
     assert_eq!(runtime.statistics().sources, 0);
-    assert_silent(&mut runtime);
+    assert_undisturbed(&mut runtime, || {});
 }
 
 // F20: a child shares the epoll descriptor; what it drops is still the parent's.

@@ -113,14 +113,13 @@ fn elapsed_says_so_and_turns_into_an_io_error() {
 fn body_and_deadline_both_past_when_a_blocked_loop_looks_give_the_value() {
     let mut runtime = runtime();
     let body = async {
-        sleep(us(500)).await;
+        sleep(ms(30)).await;
         42
     };
-    let task = runtime.spawn(timeout(ms(2), body));
-    while runtime.statistics().timers < 2 {
-        turn(&mut runtime);
-    }
-    spin(ms(4));
+    let task = runtime.spawn(timeout(ms(35), body));
+    turn(&mut runtime);
+    assert_eq!(runtime.statistics().timers, 2);
+    spin(ms(40));
     assert_eq!(turn(&mut runtime).ready, 1);
     assert_eq!(runtime.block_on(task).expect("it ends well"), Ok(42));
 }

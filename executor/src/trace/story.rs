@@ -33,13 +33,15 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Spawn { task, by, site, size } => {
             // A number begins anew with every loop of the thread: an old name is not this task's.
             NAMES.with(|names| names.borrow_mut().remove(task));
-            write!(to, "{} spawns {task} at {site}, {size} bytes", name(*by))
+            write!(to, "{} spawns {task} at {site}, {}", name(*by), count(*size, "byte", "bytes"))
         }
         Event::Named { task, name } => {
             NAMES.with(|names| names.borrow_mut().insert(*task, name.clone()));
             write!(to, "{task} is named `{name}`")
         }
-        Event::Children { count, by } => write!(to, "{} has {count} children now", name(*by)),
+        Event::Children { count: size, by } => {
+            write!(to, "{} makes a group of {}", name(*by), count(*size, "child", "children"))
+        }
         Event::Enqueue { who: who @ Who::Child { .. } } => {
             write!(to, "{} goes to the back of its group's queue", name(*who))
         }
@@ -47,11 +49,12 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Dequeue { who } => write!(to, "{} leaves the ready queue", name(*who)),
         Event::Poll { who } => write!(to, "{} is polled", name(*who)),
         Event::Pending { who, awaits } => write_awaits(to, *who, awaits),
-        Event::Wake { who, by, again: false } => {
-            write!(to, "{} wakes {}", name_cause(*by), name(*who))
-        }
-        Event::Wake { who, by, again: true } => {
-            write!(to, "{} wakes {} again: it is queued already", name_cause(*by), name(*who))
+        Event::Wake { who, by, again } => {
+            // Two children may share a name, so that of a child only the name is told.
+            let own = matches!(who, Who::Main | Who::Task(_)) && *by == Cause::Who(*who);
+            let whom = if own { "itself".to_string() } else { name(*who) };
+            let again = if *again { " again: it is queued already" } else { "" };
+            write!(to, "{} wakes {whom}{again}", name_cause(*by))
         }
         Event::Complete { who } => write!(to, "{} has completed", name(*who)),
         Event::Panicked { who } => write!(to, "{} has panicked", name(*who)),
@@ -59,10 +62,11 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
             write!(to, "{} asks to cancel {}: {reason}", name(*by), name(Who::Task(*task)))
         }
         Event::Stopped { task, reason } => {
-            write!(to, "{} was dropped at its await point, {reason}", name(Who::Task(*task)))
+            // Not "at its await point": it may never have been polled.
+            write!(to, "{} was stopped, its body dropped; {reason}", name(Who::Task(*task)))
         }
         Event::Join { task } => {
-            write!(to, "{} has ended: who joins it is told", name(Who::Task(*task)))
+            write!(to, "{} has ended: whoever joins it is told", name(Who::Task(*task)))
         }
         Event::Reap { task } => {
             let text = format!("{}: its slot is free again", name(Who::Task(*task)));
@@ -70,8 +74,11 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
             to.write_str(&text)
         }
         Event::Turn { number } => write!(to, "─── turn {number} ───"),
-        Event::Drain { items } => write!(to, "the inbox had {items} items"),
+        Event::Drain { items } => write!(to, "the inbox had {}", count(*items, "item", "items")),
         Event::Batch { ready } => write!(to, "a batch of {ready}"),
+        Event::Ask { limit: Some(Duration::ZERO) } => {
+            to.write_str("nobody is ready, but the loop may not sleep now")
+        }
         Event::Ask { limit } => {
             write!(to, "nobody is ready: the loop may sleep {}", limit_of(*limit))
         }
@@ -101,15 +108,18 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Wait { object, who, place } => {
             write!(to, "{} waits at {object}, at place {place}", name(*who))
         }
-        Event::Grant { object, who } => write!(to, "{object} hands to {}", name(*who)),
-        Event::Leave { object, who } => write!(to, "{} leaves {object} without", name(*who)),
+        Event::Grant { object, who } => write!(to, "{object} hands over to {}", name(*who)),
+        Event::Leave { object, who } => {
+            write!(to, "{} leaves the line of {object} with nothing", name(*who))
+        }
     }
 }
 
 fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result {
     write!(to, "{} now awaits ", name(who))?;
     if awaits.is_empty() {
-        return to.write_str("a future that is not lone's");
+        // A future from elsewhere, a `RemoteJoin`, or one of ours that the budget has refused.
+        return to.write_str("something that has no name here");
     }
     let same = |a: &Await, b: &Await| a.on == b.on && a.task == b.task && a.site == b.site;
     let runs: Vec<&[Await]> = awaits.chunk_by(same).collect();
@@ -148,6 +158,10 @@ fn name_cause(cause: Cause) -> String {
         Cause::Who(who) => name(who),
         other => other.to_string(),
     }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn limit_of(limit: Option<Duration>) -> String {

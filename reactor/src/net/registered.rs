@@ -15,7 +15,7 @@ use mio::event::Source;
 use crate::ends::End;
 use crate::local::{self, Local};
 use crate::reactor::{Bell, SOURCE_BIT};
-use crate::sources::{Direction, SourceId};
+use crate::sources::{Direction, NO_TICKET, SourceId};
 
 /// A descriptor and its place in a loop.
 pub(crate) struct Registered<S: Source> {
@@ -23,6 +23,8 @@ pub(crate) struct Registered<S: Source> {
     io: Option<S>,
     number: LoopNumber,
     id: SourceId,
+    /// A virtual clock wants to know of every byte.
+    counts: bool,
 }
 
 impl<S: Source> Registered<S> {
@@ -39,16 +41,16 @@ impl<S: Source> Registered<S> {
             let id = local.sources.borrow_mut().insert(ready, || end(&io));
             let interest = Interest::READABLE | Interest::WRITABLE;
             match local.registry.register(&mut io, id.token(), interest) {
-                Ok(()) => Ok((local.number(), id)),
+                Ok(()) => Ok((local.number(), id, local.sources.borrow().counts())),
                 Err(error) => {
                     drop(local.sources.borrow_mut().remove(id));
                     Err(error)
                 }
             }
         });
-        let (number, id) = registered.unwrap_or_else(|| Err(no_loop(what)))?;
+        let (number, id, counts) = registered.unwrap_or_else(|| Err(no_loop(what)))?;
         trace::emit(|| trace::Event::Interest { source: id.generation, what });
-        Ok(Registered { io: Some(io), number, id })
+        Ok(Registered { io: Some(io), number, id, counts })
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -101,13 +103,17 @@ impl<S: Source> Registered<S> {
         ticket: Option<&mut u64>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Error> {
-        let number = ticket.as_ref().map_or(0, |ticket| **ticket);
-        let waits = self
-            .here(|local| local.sources.borrow_mut().waits(self.id, direction, number, cx.waker()));
-        match waits {
-            Err(error) => return Poll::Ready(error),
-            Ok(true) => return Poll::Pending,
-            Ok(false) => {}
+        // A ticket that is new waits nowhere yet.
+        let number = ticket.as_ref().map_or(NO_TICKET, |ticket| **ticket);
+        if ticket.is_none() || number != NO_TICKET {
+            let waits = self.here(|local| {
+                local.sources.borrow_mut().waits(self.id, direction, number, cx.waker())
+            });
+            match waits {
+                Err(error) => return Poll::Ready(error),
+                Ok(true) => return Poll::Pending,
+                Ok(false) => {}
+            }
         }
         // The clone of a foreign waker is made outside of the borrow, and dropped there.
         let waker = KeptWaker::new(cx.waker());
@@ -122,12 +128,27 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// A stream has moved less than it was offered: the next try would block.
+    /// A stream has moved so many bytes, of so many that it was offered.
+    ///
+    /// If there were fewer, the next try would block.
     #[inline]
-    pub(crate) fn was_short(&self, direction: Direction) {
-        // Only ever after an operation that found the loop.
+    pub(crate) fn moved(&self, direction: Direction, bytes: usize, offered: usize) {
+        if self.counts {
+            self.count(direction, bytes);
+        }
+        if 0 < bytes && bytes < offered {
+            // Only ever after an operation that found the loop.
+            let _ = self.here(|local| {
+                local.sources.borrow_mut().clear_after_short(self.id, direction);
+            });
+        }
+    }
+
+    /// Tells a virtual clock of bytes; the end of a stream is one.
+    #[cold]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
         let _ = self.here(|local| {
-            local.sources.borrow_mut().clear_after_short(self.id, direction);
+            local.sources.borrow_mut().moved(self.id, direction, bytes.max(1));
         });
     }
 
@@ -185,19 +206,19 @@ impl<S: Source> Registered<S> {
 pub(crate) struct Place<'a, S: Source> {
     source: &'a Registered<S>,
     direction: Direction,
-    /// Zero until it has waited.
+    /// [`NO_TICKET`] until it has waited.
     pub(crate) ticket: u64,
 }
 
 impl<'a, S: Source> Place<'a, S> {
     pub(crate) fn new(source: &'a Registered<S>, direction: Direction) -> Place<'a, S> {
-        Place { source, direction, ticket: 0 }
+        Place { source, direction, ticket: NO_TICKET }
     }
 }
 
 impl<S: Source> Drop for Place<'_, S> {
     fn drop(&mut self) {
-        if self.ticket != 0 {
+        if self.ticket != NO_TICKET {
             let Place { source, direction, ticket } = *self;
             // Elsewhere it stays, and wakes once too often, or goes with the source.
             let waker = source

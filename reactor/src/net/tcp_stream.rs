@@ -70,9 +70,7 @@ impl TcpStream {
     }
 
     fn connected(io: mio::net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream {
-            inner: Registered::new(io, "TCP stream", true, |io| end(io, io.peer_addr()))?,
-        })
+        Ok(TcpStream { inner: Registered::new(io, "TCP stream", true, stream_end)? })
     }
 
     /// Reads what is there, at most as much as `buffer` holds. 0: the peer has closed its side, or
@@ -161,9 +159,7 @@ impl TcpStream {
         }
         let read = |mut io: &mio::net::TcpStream| io.read(buffer);
         let n = ready!(self.inner.poll_io(Direction::Read, ticket, cx, read))?;
-        if 0 < n && n < wanted {
-            self.inner.was_short(Direction::Read);
-        }
+        self.inner.moved(Direction::Read, n, wanted);
         Poll::Ready(Ok(n))
     }
 
@@ -187,9 +183,7 @@ impl TcpStream {
         }
         let write = |mut io: &mio::net::TcpStream| io.write(bytes);
         let n = ready!(self.inner.poll_io(Direction::Write, ticket, cx, write))?;
-        if 0 < n && n < bytes.len() {
-            self.inner.was_short(Direction::Write);
-        }
+        self.inner.moved(Direction::Write, n, bytes.len());
         Poll::Ready(Ok(n))
     }
 
@@ -199,7 +193,11 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.io().shutdown(how)
+        self.inner.io().shutdown(how)?;
+        if how != Shutdown::Read {
+            self.inner.count(Direction::Write, 1);
+        }
+        Ok(())
     }
 
     /// The address of this end.
@@ -250,15 +248,25 @@ impl TcpStream {
 }
 
 /// Both ends of a stream, for a virtual clock; nobody else asks.
-///
-/// Nagle's algorithm would hold bytes back for 40 ms of real time, which no poll can see: the clock
-/// would jump over them. So under a virtual clock small writes go out at once.
-fn end(io: &mio::net::TcpStream, peer: io::Result<SocketAddr>) -> End {
-    let _ = io.set_nodelay(true);
-    match (io.local_addr(), peer) {
+fn stream_end(io: &mio::net::TcpStream) -> End {
+    send_at_once(io);
+    match (io.local_addr(), io.peer_addr()) {
         (Ok(local), Ok(peer)) => End::Stream { local, peer },
         _ => End::Unknown,
     }
+}
+
+/// The same of one that is being connected.
+fn connecting_end(io: &mio::net::TcpStream, peer: SocketAddr) -> End {
+    send_at_once(io);
+    io.local_addr().map_or(End::Unknown, |local| End::Connecting { local, peer })
+}
+
+/// Nagle's algorithm holds bytes back for 40 ms of real time, which is nothing that a virtual
+/// clock's poll could see: so there small writes go out at once.
+fn send_at_once(io: &mio::net::TcpStream) {
+    // What cannot be set is no worse than without.
+    let _ = io.set_nodelay(true);
 }
 
 #[cfg(unix)]
@@ -296,7 +304,8 @@ enum Connecting {
 impl Connect {
     fn begin(&self) -> io::Result<TcpStream> {
         let io = mio::net::TcpStream::connect(self.address)?;
-        let inner = Registered::new(io, "TCP stream", false, |io| end(io, Ok(self.address)))?;
+        let inner =
+            Registered::new(io, "TCP stream", false, |io| connecting_end(io, self.address))?;
         Ok(TcpStream { inner })
     }
 
@@ -337,7 +346,7 @@ impl Future for Connect {
                 let state = std::mem::replace(&mut self.state, Connecting::Done);
                 let Connecting::Waiting(stream) = state else { unreachable!("it was seen above") };
                 connected.map_err(named)?;
-                stream.inner.set_end(|io| end(io, io.peer_addr()));
+                stream.inner.set_end(stream_end);
                 Poll::Ready(Ok(stream))
             }
         }
@@ -464,7 +473,14 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_io(Direction::Read, None, cx, |mut io| io.read_vectored(buffers))
+        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+        if offered == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let read = |mut io: &mio::net::TcpStream| io.read_vectored(buffers);
+        let n = ready!(self.inner.poll_io(Direction::Read, None, cx, read))?;
+        self.inner.moved(Direction::Read, n, offered);
+        Poll::Ready(Ok(n))
     }
 }
 
@@ -482,7 +498,14 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_io(Direction::Write, None, cx, |mut io| io.write_vectored(buffers))
+        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+        if offered == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let write = |mut io: &mio::net::TcpStream| io.write_vectored(buffers);
+        let n = ready!(self.inner.poll_io(Direction::Write, None, cx, write))?;
+        self.inner.moved(Direction::Write, n, offered);
+        Poll::Ready(Ok(n))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

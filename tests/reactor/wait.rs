@@ -1,0 +1,62 @@
+//! `wait(…).within(…)`: a wait that is given up is no error, and cancels nothing.
+
+use std::time::Duration;
+
+use lone::{ReturnWhen, sleep, spawn, wait, yield_now};
+
+use crate::help::{ms, paused, run_paused};
+
+// SEM-109: nothing is cancelled, no error: done and pending.
+#[test]
+fn wait_given_up_at_its_limit_returns_what_is_done_and_what_is_pending() {
+    run_paused(async {
+        let begin = lone::time::Instant::now();
+        let slow = spawn(async { sleep(ms(30)).await });
+        let fast = spawn(async { sleep(ms(10)).await });
+        let ids = (slow.id(), fast.id());
+        let waited = wait([slow, fast], ReturnWhen::AllCompleted).within(ms(20)).await;
+        assert_eq!(begin.elapsed(), ms(20));
+        assert_eq!(waited.pending[0].id(), ids.0);
+        assert_eq!(waited.done[0].id(), ids.1);
+        for handle in waited.pending {
+            handle.await.expect("it was not cancelled");
+        }
+        assert_eq!(begin.elapsed(), ms(30));
+    });
+}
+
+// SEM-110: one turn passes, then what is done is reported.
+#[test]
+fn wait_with_a_limit_of_zero_lets_those_that_are_ready_take_their_turn() {
+    run_paused(async {
+        let ready = spawn(async {});
+        let endless = spawn(std::future::pending::<()>());
+        let limit = Duration::ZERO;
+        let waited = wait([endless, ready], ReturnWhen::AllCompleted).within(limit).await;
+        assert_eq!((waited.done.len(), waited.pending.len()), (1, 1));
+    });
+}
+
+// SEM-111: at the very deadline the order of registration decides.
+#[test]
+fn task_that_ends_at_the_very_limit_is_done_if_its_timer_was_set_first() {
+    run_paused(async {
+        let first = spawn(async { sleep(ms(10)).await });
+        yield_now().await;
+        let waited = wait([first], ReturnWhen::AllCompleted).within(ms(10)).await;
+        assert_eq!((waited.done.len(), waited.pending.len()), (1, 0));
+    });
+}
+
+#[test]
+fn wait_that_is_over_in_time_leaves_no_timer_behind() {
+    let mut runtime = paused();
+    runtime.block_on(async {
+        for _ in 0..100 {
+            let task = spawn(async { sleep(ms(1)).await });
+            let waited = wait([task], ReturnWhen::AllCompleted).within(ms(1000)).await;
+            assert_eq!(waited.done.len(), 1);
+        }
+    });
+    assert_eq!(runtime.statistics().timers, 0);
+}
