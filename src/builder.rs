@@ -113,8 +113,12 @@ impl Builder {
     /// # Panics
     ///
     /// As [`run`](crate::run).
+    #[track_caller]
     pub fn run<F: Future>(self, main: F) -> F::Output {
-        self.try_run(main).unwrap_or_else(|error| panic!("{error}"))
+        match self.try_run(main) {
+            Ok(output) => output,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// As [`try_run`](crate::try_run), with these options.

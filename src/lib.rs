@@ -54,10 +54,12 @@ pub mod __private {
 
     use crate::Builder;
 
+    #[track_caller]
     pub fn run_main<F: Future>(builder: Builder, main: F) -> F::Output {
         builder.run(main)
     }
 
+    #[track_caller]
     pub fn run_test<F: Future>(builder: Builder, test: F) -> F::Output {
         builder.run(test)
     }

@@ -28,6 +28,7 @@ use crate::Builder;
 /// });
 /// assert_eq!(count, 2);
 /// ```
+#[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
     Builder::new().run(main)
 }

@@ -106,6 +106,7 @@ impl Runtime {
     /// assert_eq!(count, 1);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&mut self, main: F) -> F::Output {
         self.executor.block_on(main)
     }

@@ -64,10 +64,10 @@ pub enum Source {
 ///     assert_eq!(cancelled.source(), Source::Explicit);
 /// });
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cancelled(Box<Inner>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Inner {
     reason: Reason,
     source: Source,
@@ -95,6 +95,16 @@ impl Cancelled {
     #[must_use]
     pub fn by(&self) -> Option<TaskId> {
         self.0.by
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancelled")
+            .field("reason", &self.0.reason.0)
+            .field("source", &self.0.source)
+            .field("by", &self.0.by)
+            .finish()
     }
 }
 

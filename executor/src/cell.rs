@@ -182,7 +182,11 @@ impl<F: Future> TaskCell<F> {
         let outcome = match polled {
             Ok(Poll::Pending) => return false,
             Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
+            Err(payload) => {
+                // SAFETY: the header is valid while the task has an owner, and the caller is one.
+                let header = unsafe { cell.as_ref() };
+                Err(JoinError::Panicked(Panic::new(Task::describe_header(header), payload)))
+            }
         };
         // SAFETY: this function's contract is `finish`'s.
         unsafe { Self::finish(cell, outcome, core) };
@@ -215,10 +219,10 @@ impl<F: Future> TaskCell<F> {
             unsafe { ptr::drop_in_place(Self::future(cell)) };
         }));
         if let Err(payload) = dropped {
-            let panic = Panic::new(payload);
+            let panic = Panic::new(Task::describe_header(header), payload);
             if matches!(outcome, Err(JoinError::Panicked(_))) {
                 // The body's own panic is the outcome: this one has no other reader.
-                report::unread_panic(&Task::describe_header(header), &panic);
+                report::unread_panic(&panic);
             } else {
                 let instead = Err(JoinError::Panicked(panic));
                 discard(std::mem::replace(&mut outcome, instead), header);
@@ -249,7 +253,7 @@ impl<F: Future> TaskCell<F> {
                 // SAFETY: Done: the output is there, and nobody can reach it any more.
                 let output = unsafe { ptr::read(Self::output(cell)) };
                 if let Err(JoinError::Panicked(panic)) = &output {
-                    report::unread_panic(&Task::describe_header(header), panic);
+                    report::unread_panic(panic);
                 }
                 discard(output, header);
             }
@@ -279,7 +283,7 @@ fn end_of(task: TaskId, error: Option<&JoinError>) -> Event {
 /// Drops what nobody wants; a destructor that panics is reported, for nobody could catch it.
 fn discard<T>(unwanted: T, header: &Header) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
-        report::unread_panic(&Task::describe_header(header), &Panic::new(payload));
+        report::unread_panic(&Panic::new(Task::describe_header(header), payload));
     }
 }
 

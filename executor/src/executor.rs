@@ -91,8 +91,12 @@ impl<P: Park> Executor<P> {
     ///
     /// If a loop is running on this thread, if this one was shut down, if the system refuses to
     /// wait, and where `main` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&mut self, main: F) -> F::Output {
-        self.try_block_on(main).unwrap_or_else(|error| panic!("{error}"))
+        match self.try_block_on(main) {
+            Ok(output) => output,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// As [`Executor::block_on`], with an error where that panics by itself.
@@ -329,8 +333,8 @@ impl<P: Park> Executor<P> {
             if tasks.is_empty() || !in_time {
                 break;
             }
-            let _cause = trace::because(trace::Cause::Shutdown);
             for task in tasks {
+                let _cause = trace::because(trace::Cause::Shutdown);
                 if task.ask_cancel(shutdown_reason) {
                     route::wake(task.num());
                 }
@@ -360,7 +364,7 @@ impl<P: Park> Executor<P> {
             // What a closure has captured is user code: its destructor may panic.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(item))) {
                 let whose = "a task from another thread, which the closed loop has not taken";
-                report::unread_panic(whose, &Panic::new(payload));
+                report::unread_panic(&Panic::new(whose.to_owned(), payload));
             }
         }
     }

@@ -168,14 +168,12 @@ impl<T> JoinHandle<T> {
         };
         let task = joined.task();
         let by = running(|core| core.current_task()).flatten();
-        let why = why.into();
-        let reason = why.to_string();
-        let asked = task.ask_cancel(|| Cancelled::new(why, Source::Explicit, by));
+        let asked = task.ask_cancel(|| Cancelled::new(why.into(), Source::Explicit, by));
         if asked {
             trace::emit(|| Event::Cancel {
                 task: task.id(),
-                by: by.map_or(trace::Who::Main, trace::Who::Task),
-                reason,
+                by: running(|core| core.polled()).unwrap_or(trace::Who::Unknown),
+                reason: task.cancelled().map(|why| why.to_string()).unwrap_or_default(),
             });
             route::wake(task.num());
         }
@@ -246,6 +244,13 @@ impl<T> JoinHandle<T> {
     }
 }
 
+/// What a task's failure is to code whose errors are I/O's.
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> std::io::Error {
+        std::io::Error::other(error)
+    }
+}
+
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
@@ -268,6 +273,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             .field("task", &self.id())
+            .field("name", &self.name())
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
     }
@@ -283,7 +289,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 pub struct CancelOnDrop<T>(JoinHandle<T>);
 
 impl<T> CancelOnDrop<T> {
-    /// The handle within: for its id, name and state.
+    /// The handle within: for its id, name and state, and to cancel it with a reason.
     pub fn handle(&self) -> &JoinHandle<T> {
         &self.0
     }

@@ -36,9 +36,8 @@ impl Pace {
         if !self.polls.is_multiple_of(POLLS_A_READING) {
             return false;
         }
-        match (self.since, park.reading()) {
-            (Some(since), Some(now)) => now.saturating_sub(since) >= settings.event_period,
-            _ => false,
-        }
+        let Some(now) = park.reading() else { return false };
+        // Without a look so far, time counts from here.
+        now.saturating_sub(*self.since.get_or_insert(now)) >= settings.event_period
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// The panic of a task, caught and given to whoever joins it.
 ///
@@ -15,21 +16,32 @@ use std::fmt;
 /// let Err(JoinError::Panicked(panic)) = joined else { panic!("the task panicked") };
 /// assert_eq!(panic.message(), "out of cheese");
 /// ```
-pub struct Panic(Box<Payload>);
+pub struct Panic(Box<Inner>);
 
-/// Boxed once more, so that a `Result<T, JoinError>` in a task cell stays small.
-type Payload = std::sync::Mutex<Box<dyn Any + Send>>;
+/// Boxed, so that a `Result<T, JoinError>` in a task cell stays small.
+struct Inner {
+    /// Whose panic it is, as it reads in a sentence.
+    whose: String,
+    /// A payload is `Send`, and an error has to be `Sync` too.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
 
 impl Panic {
     #[cold]
-    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Panic {
-        Panic(Box::new(std::sync::Mutex::new(payload)))
+    pub(crate) fn new(whose: String, payload: Box<dyn Any + Send>) -> Panic {
+        Panic(Box::new(Inner { whose, payload: Mutex::new(payload) }))
+    }
+
+    /// Whose panic it is: ``Task-3 `crawler`, spawned at src/main.rs:7:5``.
+    #[must_use]
+    pub fn whose(&self) -> &str {
+        &self.0.whose
     }
 
     /// The message of the panic, where it was a string, as that of `panic!` is.
     #[must_use]
     pub fn message(&self) -> String {
-        let payload = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let payload = self.0.payload.lock().unwrap_or_else(PoisonError::into_inner);
         let payload: &(dyn Any + Send) = &**payload;
         if let Some(message) = payload.downcast_ref::<&'static str>() {
             (*message).to_string()
@@ -43,7 +55,7 @@ impl Panic {
     /// What `panic!` or `panic_any` was given.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the panic go on here, without a second message.
@@ -58,13 +70,16 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message()).finish()
+        f.debug_struct("Panic")
+            .field("whose", &self.0.whose)
+            .field("message", &self.message())
+            .finish()
     }
 }
 
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "panicked: {}", self.message())
+        write!(f, "{}, panicked: {}", self.0.whose, self.message())
     }
 }
 

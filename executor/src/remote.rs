@@ -1,5 +1,6 @@
 //! How does another thread put work on a loop? It sends a closure that makes the future over there.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -7,10 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::cancelled::Reason;
-use crate::core::Core;
+use crate::cancelled::{Cancelled, Reason, Source};
+use crate::core::{Core, shutdown_reason};
 use crate::inbox::{Inbox, Item};
-use crate::join::{JoinError, JoinHandle};
+use crate::join::JoinError;
 use crate::panicked::Panic;
 use crate::report;
 use crate::waker::running;
@@ -87,16 +88,16 @@ impl Remote {
         F::Output: Send + 'static,
     {
         let site = Location::caller();
-        let shared = Arc::new(Shared { state: Mutex::new(State::new(site)), done: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new()), done: Condvar::new() });
         let promise = Promise(shared.clone());
         let call = move || {
             let made = catch_unwind(AssertUnwindSafe(make));
             match (made, running(Core::to_rc)) {
                 (Ok(future), Some(core)) => {
-                    let task = core.spawn(future, site);
-                    drop(core.spawn(Watch { task, promise }, site));
+                    let body = Some(Box::pin(future));
+                    drop(core.spawn(Carried { body, promise, site }, site));
                 }
-                (Err(payload), _) => promise.keep(Err(JoinError::Panicked(Panic::new(payload)))),
+                (Err(payload), _) => promise.keep(Err(panicked(site, payload))),
                 (Ok(_), None) => promise.keep(Err(JoinError::LoopClosed)),
             }
         };
@@ -130,11 +131,10 @@ struct State<T> {
     watch: Option<Waker>,
     /// Nobody is left who could cancel.
     detached: bool,
-    site: &'static Location<'static>,
 }
 
 impl<T> State<T> {
-    fn new(site: &'static Location<'static>) -> State<T> {
+    fn new() -> State<T> {
         State {
             outcome: None,
             taken: false,
@@ -142,7 +142,6 @@ impl<T> State<T> {
             cancel: None,
             watch: None,
             detached: false,
-            site,
         }
     }
 }
@@ -151,8 +150,7 @@ impl<T> State<T> {
 impl<T> Drop for State<T> {
     fn drop(&mut self) {
         if let Some(Err(JoinError::Panicked(panic))) = &self.outcome {
-            let whose = format!("a task from another thread, spawned at {}", self.site);
-            report::unread_panic(&whose, panic);
+            report::unread_panic(panic);
         }
     }
 }
@@ -189,36 +187,72 @@ impl<T> Drop for Promise<T> {
     }
 }
 
-/// A task beside the remote's own: carries a cancel in, and the outcome out.
-struct Watch<T> {
-    task: JoinHandle<T>,
-    promise: Promise<T>,
+/// The task of a remote spawn: carries a cancel in, and the outcome out.
+struct Carried<F: Future> {
+    /// `None` once it has ended.
+    body: Option<Pin<Box<F>>>,
+    promise: Promise<F::Output>,
+    site: &'static Location<'static>,
 }
 
-impl<T> Future for Watch<T> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl<F: Future> Carried<F> {
+    /// The cancel that was asked for, if one was; else `cx` is woken when one is.
+    fn cancel_asked(&self, cx: &Context<'_>) -> Option<Reason> {
         let mut state = self.promise.0.lock();
         let cancel = state.cancel.take();
-        let watch = (!state.detached).then(|| cx.waker().clone());
+        let watch = (cancel.is_none() && !state.detached).then(|| cx.waker().clone());
         let before = std::mem::replace(&mut state.watch, watch);
         drop(state);
         drop(before);
-        if let Some(why) = cancel {
-            self.task.cancel(why);
-        }
-        Pin::new(&mut self.task).poll(cx).map(|outcome| self.promise.keep(outcome))
+        cancel
+    }
+
+    /// Drops the body, then keeps the promise: a panic of its destructor is the outcome.
+    fn end(&mut self, outcome: Result<F::Output, JoinError>) {
+        let body = self.body.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        self.promise.keep(match dropped {
+            Ok(()) => outcome,
+            Err(payload) => Err(panicked(self.site, payload)),
+        });
     }
 }
 
-/// Stopped with the loop, before it has seen the task's end: what is there is delivered.
-impl<T> Drop for Watch<T> {
+impl<F: Future> Future for Carried<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if let Some(why) = this.cancel_asked(cx) {
+            this.end(Err(JoinError::Cancelled(Cancelled::new(why, Source::Explicit, None))));
+            return Poll::Ready(());
+        }
+        let Some(body) = &mut this.body else { return Poll::Ready(()) };
+        let outcome = match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(panicked(this.site, payload)),
+        };
+        this.end(outcome);
+        Poll::Ready(())
+    }
+}
+
+/// It is pinned in its box: what carries it may move.
+impl<F: Future> Unpin for Carried<F> {}
+
+/// Stopped with the loop: the body goes first, then whoever waits is told.
+impl<F: Future> Drop for Carried<F> {
     fn drop(&mut self) {
-        if let Some(outcome) = self.task.try_join() {
-            self.promise.keep(outcome);
+        if self.body.is_some() {
+            self.end(Err(JoinError::Cancelled(shutdown_reason())));
         }
     }
+}
+
+fn panicked(site: &'static Location<'static>, payload: Box<dyn Any + Send>) -> JoinError {
+    let whose = format!("a task from another thread, spawned at {site}");
+    JoinError::Panicked(Panic::new(whose, payload))
 }
 
 /// The outcome of a remote spawn: a future for any executor, or a blocking wait for a thread.
@@ -238,11 +272,12 @@ impl<T> RemoteJoin<T> {
     ///
     /// # Errors
     ///
-    /// As for a [`JoinHandle`].
+    /// As for a [`JoinHandle`](crate::JoinHandle).
     ///
     /// # Panics
     ///
     /// If a loop runs on this thread: it would stand still, for ever if it is the task's own.
+    #[track_caller]
     pub fn wait(self) -> Result<T, JoinError> {
         assert!(
             running(|_| ()).is_none(),
@@ -255,7 +290,7 @@ impl<T> RemoteJoin<T> {
         state.outcome.take().unwrap_or(Err(JoinError::Taken))
     }
 
-    /// Asks that the task be stopped, as [`JoinHandle::cancel`] does. `false`: it has ended.
+    /// Asks that the task be stopped, as [`JoinHandle::cancel`](crate::JoinHandle::cancel) does. `false`: it has ended.
     pub fn cancel(&self, why: impl Into<Reason>) -> bool {
         let mut state = self.shared.lock();
         if state.outcome.is_some() || state.taken {

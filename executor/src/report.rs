@@ -26,6 +26,6 @@ pub fn say(level: Level, target: &str, message: &str) {
 
 /// A task has panicked and its outcome is dropped unread: said once, here.
 #[cold]
-pub(crate) fn unread_panic(task: &str, panic: &Panic) {
-    say(Level::Error, "lone::task", &format!("{task}, {panic}; nobody has joined it"));
+pub(crate) fn unread_panic(panic: &Panic) {
+    say(Level::Error, "lone::task", &format!("{panic}; nobody has joined it"));
 }

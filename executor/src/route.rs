@@ -93,7 +93,7 @@ fn wake_from_outside(num: Num) {
 #[cold]
 pub(crate) fn reporting_panics(call: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-        report::unread_panic("a waker that is not ours", &Panic::new(payload));
+        report::unread_panic(&Panic::new("a waker that is not ours".to_owned(), payload));
     }
 }
 

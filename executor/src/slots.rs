@@ -257,10 +257,10 @@ impl Slots {
         }
     }
 
-    /// The task behind `num`: a child's or main's own has none.
+    /// The task behind `num`, also while its end is under way: a child's or main's own has none.
     pub(crate) fn task(&self, num: Num) -> Option<&Task> {
         match self.tenants.get(num.slot()) {
-            Some(Tenant::Root { task, .. }) if self.is_live(num) => Some(task),
+            Some(Tenant::Root { task, .. }) if task.num() == num => Some(task),
             _ => None,
         }
     }

@@ -46,7 +46,9 @@ fn task_panicking_gives_its_joiner_the_panic_and_the_others_go_on() {
         let task: JoinHandle<()> = spawn(async { panic!("out of {}", "cheese") });
         let error = task.await.expect_err("it has panicked");
         assert!(error.is_panic() && !error.is_cancelled());
-        assert_eq!(error.to_string(), "panicked: out of cheese");
+        let text = error.to_string();
+        assert!(text.starts_with("Task-2, spawned at tests/behaviour/panic.rs:"), "{text}");
+        assert!(text.ends_with(", panicked: out of cheese"), "{text}");
         other.await.expect("it ends well");
     });
     assert_eq!(trace.take(), "other1 other2");
