@@ -1,6 +1,44 @@
-#![doc = include_str!("../README.md")]
+//! lone: a single-threaded async runtime, with the concurrency tools that asyncio made popular.
+//!
+//! One thread, tasks without `Send`, exact timers, hand-off without races, errors that say what to do,
+//! and a trace of every await.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! let greetings = lone::run(async {
+//!     let slow = async {
+//!         lone::sleep(Duration::from_millis(2)).await;
+//!         "hello"
+//!     };
+//!     lone::join!(slow, async { "world" })
+//! });
+//! assert_eq!(greetings, ("hello", "world"));
+//! ```
+//!
+//! | to … | use |
+//! |---|---|
+//! | run a program | [`run`], [`try_run`], [`main`](macro@main), [`Builder`], [`Runtime`] |
+//! | start tasks and join them | [`spawn`], [`JoinHandle`], [`wait`], [`cancel_all`](fn@cancel_all) |
+//! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`race`] |
+//! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
+//! | keep tasks in step | [`Semaphore`], [`Event`], [`Queue`] |
+//! | talk to others | [`net`], [`Remote`] |
+//! | test | [`test`](macro@test), [`Builder::start_paused`] |
+//!
+//! Where a future is awaited, its task waits; where nobody can ever be woken again, [`try_run`] says
+//! so: [`RunError::Deadlock`].
+//!
+//! With feature `trace` every event of the loop is told to the `log` crate, at level trace and target
+//! `lone`: install a logger before the loop runs.
+
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The README's example is a test.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod builder;
 mod run;
@@ -11,8 +49,8 @@ pub use run::{run, try_run};
 pub use runtime::{Runtime, Statistics};
 
 pub use lone_executor::{
-    CancelOnDrop, Cancelled, Closed, JoinError, JoinHandle, Panic, Reason, Remote, RemoteJoin,
-    RunError, Source, TaskId, Turn, YieldNow, budget, current_task, is_running, remote, spawn,
+    CancelOnDrop, Cancelled, Closed, Deadlock, JoinError, JoinHandle, Panic, Reason, Remote, RemoteJoin,
+    RunError, Source, TaskId, Turn, Waiting, YieldNow, budget, current_task, is_running, remote, spawn,
     yield_now,
 };
 pub use lone_reactor::{Jump, net, time};
