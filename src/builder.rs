@@ -41,7 +41,7 @@ impl Builder {
     ///
     /// Smaller: they wait less behind ready tasks. A look costs about 100 ns.
     pub fn event_interval(mut self, polls: u32) -> Builder {
-        self.executor.event_interval = polls.max(1);
+        self.executor.event_interval = polls;
         self
     }
 
@@ -56,7 +56,7 @@ impl Builder {
     /// How many operations of lone's one poll may do before it has to give way. Default 128; 0
     /// counts as 1.
     pub fn budget(mut self, operations: u16) -> Builder {
-        self.executor.budget = operations.clamp(1, u16::MAX - 1);
+        self.executor.budget = operations;
         self
     }
 

@@ -48,10 +48,11 @@ pub use builder::Builder;
 pub use run::{run, try_run};
 pub use runtime::{Runtime, Statistics};
 
+pub use lone_executor::trace::note;
 pub use lone_executor::{
-    CancelOnDrop, Cancelled, Closed, Deadlock, JoinError, JoinHandle, Panic, Reason, Remote, RemoteJoin,
-    RunError, Source, TaskId, Turn, Waiting, YieldNow, budget, current_task, is_running, remote, spawn,
-    yield_now,
+    CancelOnDrop, Cancelled, Closed, Deadlock, JoinError, JoinHandle, Panic, Reason, Remote,
+    RemoteJoin, RunError, Source, TaskId, Turn, Waiting, YieldNow, budget, current_task,
+    is_running, remote, spawn, yield_now,
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;

@@ -334,7 +334,7 @@ fn sleeps_and_timeouts_once_warm_allocate_nothing() {
 #[test]
 fn messages_over_tcp_once_warm_allocate_nothing() {
     lone::run(async {
-        let address = "127.0.0.1:0".parse().expect("an address");
+        let address: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let listener = lone::net::TcpListener::bind(address).expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (client, server) =

@@ -2,7 +2,7 @@
 """Which test covers which behaviour? Writes CONFORMANCE.md beside this file.
 
     tests/conformance.py            write the tables anew and print how many numbers they have
-    tests/conformance.py --check    fail if the file is not up to date or names a test that is not there
+    tests/conformance.py --check    change nothing, and fail as well if the file is not up to date
 
 A test says what it covers in comment lines directly above its attributes:
 
@@ -11,8 +11,16 @@ A test says what it covers in comment lines directly above its attributes:
     #[test]
     fn cancel_of_a_waiting_task_stops_it_at_its_next_turn() {
 
-`SEM-n` are the behaviours of SEMANTICS.md, `Fn` the findings of RULES.md. What no test can show stands
-as a sentence between the two markers in CONFORMANCE.md: that part is written by hand and kept.
+behaviours.md says in a sentence what a number means, a line each:
+
+    - SEM-53: `cancel` runs nothing of the task inside the call; the task is stopped at its next turn.
+
+What has no test stands with its reason between the two markers in CONFORMANCE.md: that part is
+written by hand, `| number | why no test |`, and kept but for the sentence that is put in between.
+
+Both fail where a number of a test, or one by hand, has no sentence, and where the part by hand names
+a test that is not there. They warn of a sentence whose number has neither a test nor a reason by
+hand, and of a number that has both.
 """
 
 import re
@@ -23,6 +31,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 TABLE = HERE / "CONFORMANCE.md"
+BEHAVIOURS = HERE / "behaviours.md"
 SOURCES = ["tests", "executor/src", "reactor/src", "sync/src"]
 BEGIN, END = "<!-- by hand: begin -->", "<!-- by hand: end -->"
 
@@ -32,10 +41,12 @@ TEST = re.compile(r"\s*#\[(?:\w+::)*test\b")
 ABOVE = re.compile(r"\s*(//|#\[)")
 NAME = re.compile(r"\s*(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)")
 NAMED = re.compile(r"`([\w/.]+\.rs::\w+)`")
+SENTENCE = re.compile(rf"^- ({NUMBER}): (\S.*)$", re.M)
+REASON = re.compile(rf"^\| ({NUMBER}) \| (?:.* \| )?(.+) \|$", re.M)
 
 BY_HAND = f"""{BEGIN}
-| number | why no test |
-|---|---|
+| number | behaviour | why no test |
+|---|---|---|
 {END}"""
 
 
@@ -59,21 +70,28 @@ def tests():
                 yield f"{path.relative_to(ROOT).as_posix()}::{name}", numbers
 
 
-def table(title, head, covered):
+def in_order(numbers):
+    """Numbers sorted as such: SEM-9 before SEM-10, and the findings last."""
+    return sorted(numbers, key=lambda n: (n[0] == "F", int(re.sub(r"\D", "", n))))
+
+
+def table(title, head, covered, sentences):
     """A Markdown table, sorted by number: one line a number."""
-    rows = [f"## {title}", "", f"| {head} | tests |", "|---|---|"]
-    for number in sorted(covered, key=lambda n: int(re.sub(r"\D", "", n))):
-        rows.append(f"| {number} | {'<br>'.join(f'`{test}`' for test in covered[number])} |")
+    rows = [f"## {title}", "", f"| {head} | behaviour | tests |", "|---|---|---|"]
+    for number in in_order(covered):
+        names = "<br>".join(f"`{test}`" for test in covered[number])
+        rows.append(f"| {number} | {sentences.get(number, '')} | {names} |")
     return rows + [""]
 
 
-def by_hand():
-    """The part between the markers, as it stands."""
+def by_hand(sentences):
+    """The part between the markers, with today's sentences."""
+    part = BY_HAND
     if TABLE.exists():
         text = TABLE.read_text(encoding="utf-8")
         if BEGIN in text and END in text:
-            return text[text.index(BEGIN) : text.index(END) + len(END)]
-    return BY_HAND
+            part = text[text.index(BEGIN) : text.index(END) + len(END)]
+    return REASON.sub(lambda row: f"| {row[1]} | {sentences.get(row[1], '')} | {row[2]} |", part)
 
 
 def main():
@@ -83,27 +101,35 @@ def main():
         names.add(test)
         for number in dict.fromkeys(numbers):
             (behaviours if number.startswith("SEM") else findings)[number].append(test)
+    sentences = dict(SENTENCE.findall(BEHAVIOURS.read_text(encoding="utf-8")))
+    hand = by_hand(sentences)
     text = "\n".join(
         ["# Which test covers which behaviour", ""]
-        + ["Written by `tests/conformance.py` from the comments above the tests. By hand: only the part"]
+        + ["Written by `tests/conformance.py` from the comments above the tests and the sentences of"]
+        + ["[`behaviours.md`](behaviours.md), which says what the numbers are. By hand: only the part"]
         + ["between the markers.", ""]
-        + table("Behaviours", "SEM", behaviours)
-        + table("Findings", "F", findings)
-        + ["## Covered by a sentence", "", by_hand(), ""]
+        + table("Behaviours", "SEM", behaviours, sentences)
+        + table("Findings", "F", findings, sentences)
+        + ["## Without a test", "", hand, ""]
     )
-    missing = [name for name in NAMED.findall(by_hand()) if name not in names]
-    for name in missing:
-        print(f"CONFORMANCE.md names {name}, which is not a test", file=sys.stderr)
-    if "--check" in sys.argv[1:]:
-        stale = not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text
-        if stale:
-            print("CONFORMANCE.md is not up to date: run tests/conformance.py", file=sys.stderr)
-        failed = stale or bool(missing)
-    else:
+    tested = behaviours.keys() | findings.keys()
+    listed = {number for number, _reason in REASON.findall(hand)}
+    unsaid = in_order((tested | listed) - sentences.keys())
+    wrong = [f"behaviours.md has no sentence for {number}" for number in unsaid]
+    missing = [name for name in NAMED.findall(hand) if name not in names]
+    wrong += [f"CONFORMANCE.md names {name}, which is not a test" for name in missing]
+    if "--check" not in sys.argv[1:]:
         TABLE.write_text(text, encoding="utf-8")
-        failed = bool(missing)
+    elif not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text:
+        wrong.append("CONFORMANCE.md is not up to date: run tests/conformance.py")
+    for number in in_order(sentences.keys() - tested - listed):
+        print(f"warning: {number} has a sentence, but neither a test nor a reason", file=sys.stderr)
+    for number in in_order(tested & listed):
+        print(f"warning: {number} is listed as without a test, and has one", file=sys.stderr)
+    for line in wrong:
+        print(line, file=sys.stderr)
     print(f"{len(behaviours)} behaviours, {len(findings)} findings, {len(names)} tests")
-    return int(failed)
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,18 @@ pub fn give_back() {
 /// How many operations the running poll has left; `None` where no loop of ours polls.
 ///
 /// For combinators that want to stop in time, and for the curious.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(lone::budget::remaining(), None);
+/// lone::run(async {
+///     let semaphore = lone::Semaphore::new(1);
+///     let before = lone::budget::remaining();
+///     let _permit = semaphore.acquire().await; // one operation
+///     assert_eq!(lone::budget::remaining(), before.map(|left| left - 1));
+/// });
+/// ```
 #[must_use]
 pub fn remaining() -> Option<u16> {
     BUDGET.with(|cell| {

@@ -21,6 +21,7 @@
 //!
 //! Cost: no allocation per child; a child's poll about 10 ns more than its own.
 
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -64,7 +65,7 @@ impl Children {
     /// # Panics
     ///
     /// If no loop is running on this thread.
-    pub fn batch(&mut self, cx: &Context<'_>) -> Batch {
+    pub fn batch(&mut self, cx: &Context<'_>) -> Batch<'_> {
         let Some(core) = running(Core::to_rc) else {
             panic!(
                 "a lone combinator was polled where no loop is running on this thread: await it \
@@ -80,7 +81,7 @@ impl Children {
             core.slots.borrow_mut().make_all_ready(group);
         }
         let left = core.slots.borrow().ready_members(group);
-        Batch { core, group, left }
+        Batch { core, group, left, _children: PhantomData }
     }
 
     /// Takes slots in the loop that runs here.
@@ -145,13 +146,15 @@ fn link(core: &Core, group: u32, cx: &Context<'_>) {
 }
 
 /// The children to poll in this poll of their group.
-pub struct Batch {
+pub struct Batch<'a> {
     core: Rc<Core>,
     group: u32,
     left: usize,
+    /// The slots are there as long as the children are.
+    _children: PhantomData<&'a mut Children>,
 }
 
-impl Batch {
+impl Batch<'_> {
     /// The next child to poll; `None`: the batch is done. Those that are woken meanwhile are left
     /// for the next poll of the group, which their wakes have asked for.
     #[expect(clippy::should_implement_trait, reason = "the children are polled between two calls")]
@@ -178,7 +181,7 @@ impl Batch {
     }
 }
 
-impl std::fmt::Debug for Batch {
+impl std::fmt::Debug for Batch<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Batch").field("left", &self.left).finish_non_exhaustive()
     }

@@ -143,13 +143,13 @@ impl Core {
             return JoinHandle::refused();
         }
         let id = TaskId::new(self.tasks_made.get() + 1);
-        let made = self.slots.borrow_mut().insert_root(|num| cell::new(future, num, id, site));
-        let Some((num, joined)) = made else {
-            panic!(
-                "a loop can have 16,777,216 tasks and children at once, and it has: let some end \
-                 before you spawn more, for example with a Semaphore"
-            );
-        };
+        assert!(
+            !self.slots.borrow().is_full(),
+            "a loop can have 16,777,216 tasks and children at once, and it has: let some end before \
+             you spawn more, for example with a Semaphore"
+        );
+        let (num, joined) =
+            self.slots.borrow_mut().insert_root(|num| cell::new(future, num, id, site));
         self.tasks_made.set(id.number());
         trace::emit(|| Event::Spawn {
             task: id,

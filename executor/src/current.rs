@@ -11,11 +11,8 @@ use crate::waker::running;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, is_running};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// assert!(!is_running());
-/// assert!(executor.block_on(async { is_running() }));
+/// assert!(!lone::is_running());
+/// assert!(lone::run(async { lone::is_running() }));
 /// ```
 #[must_use]
 pub fn is_running() -> bool {
@@ -27,6 +24,24 @@ pub fn is_running() -> bool {
 /// # Panics
 ///
 /// If no loop is running on this thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// lone::run(async {
+///     let remote = lone::remote();
+///     let thread = std::thread::spawn(move || {
+///         let joined = remote.spawn(|| async { lone::is_running() }).expect("the loop is alive");
+///         joined.wait().expect("it neither panics nor is cancelled")
+///     });
+///     while !thread.is_finished() {
+///         lone::sleep(Duration::from_millis(1)).await;
+///     }
+///     assert!(thread.join().expect("it ends well"), "the future ran over here");
+/// });
+/// ```
 #[must_use]
 #[track_caller]
 pub fn remote() -> Remote {
@@ -46,12 +61,9 @@ pub fn remote() -> Remote {
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, current_task, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     assert_eq!(current_task(), None, "main is not a task");
-///     let task = spawn(async { current_task() });
+/// lone::run(async {
+///     assert_eq!(lone::current_task(), None, "main is not a task");
+///     let task = lone::spawn(async { lone::current_task() });
 ///     assert_eq!(Some(task.id()), task.await.expect("it ends well"));
 /// });
 /// ```

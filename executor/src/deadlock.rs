@@ -14,14 +14,11 @@ use crate::task_id::{TaskId, TaskName};
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, RunError, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let ran = executor.try_block_on(async {
-///     let endless = spawn(std::future::pending::<()>()).named("endless");
+/// let ran = lone::try_run(async {
+///     let endless = lone::spawn(std::future::pending::<()>()).named("endless");
 ///     endless.await.expect("it neither panics nor is cancelled");
 /// });
-/// let Err(RunError::Deadlock(report)) = ran else { panic!("it is a deadlock") };
+/// let Err(lone::RunError::Deadlock(report)) = ran else { panic!("it is a deadlock") };
 /// assert_eq!(report.waiting().len(), 2);
 /// assert!(report.to_string().contains("main awaits the end of Task-1 `endless`"));
 /// ```

@@ -77,11 +77,12 @@ impl<P: Park> Executor<P> {
     ///
     /// As [`Executor::new`].
     pub fn with_settings(park: P, settings: Settings) -> io::Result<Executor<P>> {
+        let settings = settings.clamped();
         let inbox = Arc::new(Inbox::new(park.unparker()));
         let (number, first_generation) = registry::register(&inbox)?;
         let core = Core::new(number, first_generation, inbox);
         let (pace, items) = (Pace::default(), Vec::new());
-        Ok(Executor { core, park, settings, pace, items, parked: false, turns: 0 })
+        Ok(Executor { core, park, settings, pace, items, parked: true, turns: 0 })
     }
 
     /// Runs `main` to its end, and with it whatever is ready. Tasks that are left stay for the next
@@ -161,10 +162,13 @@ impl<P: Park> Executor<P> {
             return Err(io::Error::other(RunError::Closed));
         }
         let here = self.enter();
-        let turned = self.one_turn(&mut |_| unreachable!("there is no main"), max_wait, None);
+        // Whatever a logger or a park does, the loop is left in order.
+        let turned = catch_unwind(AssertUnwindSafe(|| {
+            self.one_turn(&mut |_| unreachable!("there is no main"), max_wait, None)
+        }));
         let rested = self.park.rest();
         self.leave(here);
-        turned.map_err(io::Error::from)?;
+        turned.unwrap_or_else(|panic| resume_unwind(panic)).map_err(io::Error::from)?;
         rested?;
         let slots = self.core.slots.borrow();
         Ok(Turn { ready: slots.ready(), tasks: slots.count_tasks() })
@@ -214,11 +218,12 @@ impl<P: Park> Executor<P> {
             && self.nobody_can_wake()
         {
             return match self.core.ask_everybody(num, main) {
-                Answer::Deadlock(waiting) => {
+                // Asking has run user code: what was certain has to be so still.
+                Answer::Deadlock(waiting) if self.nobody_can_wake() => {
                     Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
                 }
+                Answer::Deadlock(_) | Answer::SomebodyGoesOn => Ok(false),
                 Answer::MainHasEnded => Ok(true),
-                Answer::SomebodyGoesOn => Ok(false),
             };
         }
 
@@ -230,7 +235,7 @@ impl<P: Park> Executor<P> {
     /// Whether it is certain that nobody can wake anybody. Nobody is ready, and the inbox has been
     /// drained; what nobody has counted lives on this thread, which is here.
     fn nobody_can_wake(&self) -> bool {
-        self.core.slots.borrow().held() == 0
+        !self.core.slots.borrow().are_clones_held()
             && !self.park.can_wake()
             && self.core.inbox.is_deserted()
     }
@@ -261,6 +266,10 @@ impl<P: Park> Executor<P> {
                     let parent = self.core.slots.borrow_mut().remove_group(group, seq);
                     route::reporting_panics(|| drop(parent));
                 }
+                Item::WakeAndDrop(num) => {
+                    route::reporting_panics(|| route::wake(num));
+                    self.core.slots.borrow_mut().uncount_clone(num);
+                }
                 Item::Cloned(num) => self.core.slots.borrow_mut().count_clone(num),
                 Item::Dropped(num) => self.core.slots.borrow_mut().uncount_clone(num),
                 Item::Judge => {}
@@ -281,7 +290,7 @@ impl<P: Park> Executor<P> {
         let site = Location::caller();
         let handle = self.core.spawn(future, site);
         // Between two turns the loop counts as parked: a host has to learn that there is work.
-        self.core.inbox.unparker().unpark();
+        self.core.inbox.unpark();
         handle
     }
 

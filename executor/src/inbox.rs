@@ -41,6 +41,8 @@ pub(crate) enum Item {
     ReleaseGroup { group: u32, seq: u64 },
     /// Runs on the loop's thread: a remote spawn.
     Call(Box<dyn FnOnce() + Send>),
+    /// [6] wake by value, from elsewhere: a clone has gone with it.
+    WakeAndDrop(Num),
     /// A clone of a waker was made elsewhere.
     Cloned(Num),
     /// A clone of a waker has gone elsewhere.
@@ -67,7 +69,9 @@ struct State {
 
 impl Inbox {
     pub(crate) fn new(unpark: Arc<dyn Unpark>) -> Inbox {
-        Inbox { state: Mutex::new(State::default()), pending: AtomicBool::new(false), unpark }
+        // A loop that has not run yet counts as parked, as between two turns.
+        let state = State { parked: true, ..State::default() };
+        Inbox { state: Mutex::new(state), pending: AtomicBool::new(false), unpark }
     }
 
     /// A poisoned lock is fine: nothing of ours panics while it is held.
@@ -91,6 +95,14 @@ impl Inbox {
             self.unpark.unpark();
         }
         Ok(())
+    }
+
+    /// Unparks the loop if it is parked, with nothing to take in.
+    pub(crate) fn unpark(&self) {
+        let parked = std::mem::take(&mut self.lock().parked);
+        if parked {
+            self.unpark.unpark();
+        }
     }
 
     /// Whether something may have come in: a plain load, for a loop that is busy.

@@ -173,7 +173,7 @@ impl<T> JoinHandle<T> {
             trace::emit(|| Event::Cancel {
                 task: task.id(),
                 by: running(|core| core.polled()).unwrap_or(trace::Who::Unknown),
-                reason: task.cancelled().map(|why| why.to_string()).unwrap_or_default(),
+                reason: task.cancelled().map(|why| why.reason().to_string()).unwrap_or_default(),
             });
             route::wake(task.num());
         }

@@ -3,6 +3,7 @@
 //! A student without a logger still sees it. A logger counts as installed when it lets anything
 //! through (`log::max_level()` is not `Off`).
 
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::Level;
@@ -14,14 +15,19 @@ use crate::panicked::Panic;
 /// Never call it while a borrow of ours is held: a logger is user code.
 pub fn say(level: Level, target: &str, message: &str) {
     if log::max_level() == log::LevelFilter::Off {
-        eprintln!("{target}: {message}");
+        say_plainly(target, message);
         return;
     }
     // A logger that panics must not unwind into the middle of a task's end.
     let log = || log::log!(target: target, level, "{message}");
     if catch_unwind(AssertUnwindSafe(log)).is_err() {
-        eprintln!("{target}: {message} (and the logger has panicked)");
+        say_plainly(target, &format!("{message} (and the logger has panicked)"));
     }
+}
+
+/// On standard error. Where nobody reads that any more, nobody is told; the loop goes on.
+fn say_plainly(target: &str, message: &str) {
+    let _ = writeln!(io::stderr(), "{target}: {message}");
 }
 
 /// A task has panicked and its outcome is dropped unread: said once, here.

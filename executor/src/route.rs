@@ -27,7 +27,7 @@ use crate::slots::Slots;
 use crate::trace;
 use crate::waker::{number, running};
 
-/// [6] wake: queues the slot of `num`, wherever its loop may be.
+/// `[6]` wake: queues the slot of `num`, wherever its loop may be.
 #[inline]
 pub(crate) fn wake(num: Num) {
     let queued =
@@ -37,7 +37,7 @@ pub(crate) fn wake(num: Num) {
     }
 }
 
-/// [6] wake, for a future of ours that wakes itself: spares one of our wakers its vtable.
+/// `[6]` wake, for a future of ours that wakes itself: spares one of our wakers its vtable.
 #[inline]
 pub(crate) fn wake_by_ref(waker: &Waker) {
     match number(waker) {
@@ -54,6 +54,16 @@ fn wake_slow(num: Num) {
         Some(None) => {}
         Some(Some(foreign_parent)) => foreign_parent.wake(),
         None => wake_from_outside(num),
+    }
+}
+
+/// [6] wake by value: a clone has gone with it. From outside that is one message.
+pub(crate) fn wake_and_drop(num: Num) {
+    if running(|core| core.index() == num.loop_index()) == Some(true) {
+        wake(num);
+        dropped(num);
+    } else if let Some(inbox) = registry::by_index(num.loop_index()) {
+        let _ = inbox.push(Item::WakeAndDrop(num));
     }
 }
 
@@ -156,6 +166,19 @@ impl KeptWaker {
         matches!(self.0, Kept::Ours(0))
     }
 
+    /// Whether it is certain that this wakes nobody: its task or child has ended.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        match &self.0 {
+            Kept::Ours(bits) => Num::from_bits(*bits).is_none_or(|num| {
+                running(|core| {
+                    core.index() == num.loop_index() && !core.slots.borrow().is_live(num)
+                }) == Some(true)
+            }),
+            Kept::Foreign(_) => false,
+        }
+    }
+
     /// Takes what is kept and leaves nobody.
     #[inline]
     #[must_use]
@@ -163,17 +186,17 @@ impl KeptWaker {
         std::mem::replace(self, KeptWaker::NOBODY)
     }
 
-    /// [6] wake, by the loop itself: a foreign waker that panics is reported, for nobody has called
-    /// who could be told, and the loop has others to serve.
+    /// `[6]` wake, by the loop or its park: a foreign waker that panics is reported, for nobody has
+    /// called who could be told, and the loop has others to serve.
     #[inline]
-    pub(crate) fn wake_in_the_loop(self) {
+    pub fn wake_in_the_loop(self) {
         match self.0 {
             Kept::Ours(_) => self.wake(),
             Kept::Foreign(waker) => reporting_panics(|| waker.wake()),
         }
     }
 
-    /// [6] wake: call it when no borrow is held.
+    /// `[6]` wake: call it when no borrow is held.
     #[inline]
     pub fn wake(self) {
         match self.0 {

@@ -7,14 +7,23 @@ use crate::budget::DEFAULT_BUDGET;
 /// What can be set about a loop's fairness and end.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// After how many polls the park is looked at within a batch. Default 64.
+    /// After how many polls the park is looked at within a batch. Default 64; 0 counts as 1.
     pub event_interval: u32,
     /// After how much time it is looked at, if that is sooner (read every 16 polls). Default 200 us.
     pub event_period: Duration,
-    /// How many operations of ours one poll may do. Default 128.
+    /// How many operations of ours one poll may do. Default 128; 0 counts as 1.
     pub budget: u16,
     /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
     pub grace: Option<Duration>,
+}
+
+impl Settings {
+    /// With what would make a loop stand still raised to the least that does not.
+    pub(crate) fn clamped(mut self) -> Settings {
+        self.event_interval = self.event_interval.max(1);
+        self.budget = self.budget.clamp(1, u16::MAX - 1);
+        self
+    }
 }
 
 impl Default for Settings {

@@ -98,9 +98,10 @@ pub(crate) struct Slots {
     /// Who was ready when the turn began, and how many of them have been taken.
     batch: Vec<Num>,
     at: usize,
-    /// How many clones of each slot's waker somebody else's code holds, and their sum.
-    clones: Vec<u32>,
-    held: usize,
+    /// How many clones of each slot's waker somebody else's code holds, and their sum. Signed: a
+    /// clone made elsewhere may be counted after its end, which has come here first.
+    clones: Vec<i32>,
+    held: i64,
     groups: Slab<Group>,
     groups_made: u64,
 }
@@ -139,6 +140,11 @@ impl Slots {
         Some(Num::new(self.loop_index, slot as u32, self.marks[slot] & GENERATION))
     }
 
+    /// Whether all 2^24 slots are taken or retired.
+    pub(crate) fn is_full(&self) -> bool {
+        self.tenants.vacant_key() >= MAX_SLOTS
+    }
+
     /// Gives a slot to the main future.
     pub(crate) fn insert_main(&mut self) -> Option<Num> {
         let num = self.vacancy()?;
@@ -147,15 +153,12 @@ impl Slots {
     }
 
     /// Gives a slot to the task that `make` makes, knowing its number. [1] spawn
-    pub(crate) fn insert_root<R>(
-        &mut self,
-        make: impl FnOnce(Num) -> (Task, R),
-    ) -> Option<(Num, R)> {
-        let num = self.vacancy()?;
+    pub(crate) fn insert_root<R>(&mut self, make: impl FnOnce(Num) -> (Task, R)) -> (Num, R) {
+        let num = self.vacancy().expect("whoever spawns has asked whether there is room");
         let (task, made) = make(num);
         self.tenants.insert(Tenant::Root { task, groups: NO_GROUP });
         self.tasks += 1;
-        Some((num, made))
+        (num, made)
     }
 
     /// Whether `num` names who lives in its slot now.
@@ -169,7 +172,7 @@ impl Slots {
         let generation = num.generation() + 1;
         self.highest_generation = self.highest_generation.max(generation);
         self.marks[num.slot()] = generation;
-        self.held -= std::mem::take(&mut self.clones[num.slot()]) as usize;
+        self.held -= i64::from(std::mem::take(&mut self.clones[num.slot()]));
     }
 
     // ----- clones of wakers --------------------------------------------------------------------
@@ -185,15 +188,15 @@ impl Slots {
     /// A clone has gone.
     pub(crate) fn uncount_clone(&mut self, num: Num) {
         if self.is_live(num) {
-            debug_assert!(self.clones[num.slot()] > 0, "{num:?}: a clone has gone twice");
             self.clones[num.slot()] -= 1;
             self.held -= 1;
         }
     }
 
-    /// How many clones of wakers of those that live somebody else's code holds.
-    pub(crate) fn held(&self) -> usize {
-        self.held
+    /// Whether somebody else's code holds a clone of the waker of anybody who lives. Certain only
+    /// where nothing is in the inbox.
+    pub(crate) fn are_clones_held(&self) -> bool {
+        self.held != 0
     }
 
     // ----- tenants -----------------------------------------------------------------------------

@@ -11,6 +11,10 @@ use crate::waker::running;
 /// It is first polled in a later turn, never inside `spawn`, and after everything that is queued
 /// already. Dropping the handle *detaches*: the task goes on.
 ///
+/// A task that panics ends alone. Whoever joins it gets the panic as a
+/// [`JoinError`](crate::JoinError). One that nobody reads is reported once: logged at level error
+/// under target `lone::task`, or told on standard error where no logger is installed.
+///
 /// asyncio: `create_task`.
 ///
 /// # Panics
@@ -25,18 +29,14 @@ use crate::waker::running;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let sum = executor.block_on(async {
-///     let parts = [spawn(async { 20 }), spawn(async { 22 })];
+/// lone::run(async {
+///     let parts = [lone::spawn(async { 20 }), lone::spawn(async { 22 })];
 ///     let mut sum = 0;
 ///     for part in parts {
 ///         sum += part.await.expect("it neither panics nor is cancelled");
 ///     }
-///     sum
+///     assert_eq!(sum, 42);
 /// });
-/// assert_eq!(sum, 42);
 /// ```
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>

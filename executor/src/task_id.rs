@@ -13,12 +13,11 @@ pub(crate) type TaskName = Cow<'static, str>;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let (first, second) = executor.block_on(async { (spawn(async {}).id(), spawn(async {}).id()) });
-/// assert_eq!(first.to_string(), "Task-1");
-/// assert!(first < second);
+/// lone::run(async {
+///     let (first, second) = (lone::spawn(async {}).id(), lone::spawn(async {}).id());
+///     assert_eq!(first.to_string(), "Task-1");
+///     assert!(first < second);
+/// });
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(u64);

@@ -74,8 +74,9 @@ fn clone(data: *const ()) -> RawWaker {
 
 /// [6] wake, and the end of a clone, in this order.
 fn wake(data: *const ()) {
-    wake_by_ref(data);
-    drop_waker(data);
+    if let Some(num) = unpack(data) {
+        route::wake_and_drop(num);
+    }
 }
 
 fn wake_by_ref(data: *const ()) {

@@ -26,15 +26,14 @@ use crate::trace::Site;
 /// # Examples
 ///
 /// ```
-/// use std::{cell::RefCell, rc::Rc};
-/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
 ///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
 /// let order = Rc::new(RefCell::new(Vec::new()));
-/// executor.block_on(async {
+/// lone::run(async {
 ///     let theirs = order.clone();
-///     let other = spawn(async move { theirs.borrow_mut().push("other") });
-///     yield_now().await;
+///     let other = lone::spawn(async move { theirs.borrow_mut().push("other") });
+///     lone::yield_now().await;
 ///     order.borrow_mut().push("main");
 ///     other.await.expect("it neither panics nor is cancelled");
 /// });

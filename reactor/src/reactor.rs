@@ -300,12 +300,14 @@ impl Reactor {
         let now = self.now();
         loop {
             // One at a time, from the live wheel: a foreign waker may arm or drop timers.
-            let Some((timer, waker)) = self.local.timers.borrow_mut().pop_due(now) else {
-                break;
+            let due = {
+                let _held = trace::hold();
+                self.local.timers.borrow_mut().pop_due(now)
             };
+            let Some((timer, waker)) = due else { break };
             trace::emit(|| trace::Event::Fire { timer });
             let _cause = trace::because(trace::Cause::Timer { timer });
-            waker.wake();
+            waker.wake_in_the_loop();
         }
     }
 }
@@ -325,7 +327,7 @@ fn edge(local: &Local, event: &mio::event::Event) {
         let Some(waiter) = local.sources.borrow_mut().pop_ready(id) else {
             break;
         };
-        waiter.wake();
+        waiter.wake_in_the_loop();
     }
 }
 
@@ -381,6 +383,7 @@ impl Park for Reactor {
             drop(source);
         } else {
             let id = TimerId::from_parts(key, what.generation);
+            let _held = trace::hold();
             let waker = self.local.timers.borrow_mut().release(id);
             drop(waker);
         }

@@ -96,7 +96,13 @@ impl Waiters {
         if self.first.waker.is_nobody() && self.more.is_none() {
             self.first = waiter;
         } else {
-            self.more.get_or_insert_default().0.push_back(waiter);
+            let more = &mut self.more.get_or_insert_default().0;
+            if more.len() == more.capacity() {
+                // Those who were known by their waker only, and have ended, do not take themselves
+                // out: without this a connection that stays silent would gather them for ever.
+                more.retain(|waiter| !waiter.waker.is_stale());
+            }
+            more.push_back(waiter);
         }
     }
 

@@ -50,7 +50,11 @@ impl Timers {
     /// Takes out a timer whose handle was dropped elsewhere.
     #[must_use = "drop it after the borrow has ended"]
     pub(crate) fn release(&mut self, id: TimerId) -> Option<KeptWaker> {
-        self.wheel.remove(id)
+        let waker = self.wheel.remove(id);
+        if waker.is_some() {
+            trace::emit(|| trace::Event::Disarm { timer: id.seq() });
+        }
+        waker
     }
 
     fn arm(&mut self, deadline: Instant, now: Instant, waker: KeptWaker) -> TimerId {
@@ -128,6 +132,7 @@ impl Alarm {
     }
 
     fn set(&mut self, make: impl FnOnce(Instant) -> Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let _held = trace::hold();
         let mut waker = Some(KeptWaker::new(cx.waker()));
         let set = local::with(|local| {
             // A fresh reading: with one that is older, the alarm could ring early.
@@ -184,6 +189,7 @@ impl Alarm {
         let Some((number, id)) = self.home.take() else {
             return;
         };
+        let _held = trace::hold();
         let here = local::with_number(number, |local| {
             let waker = local.timers.borrow_mut().wheel.remove(id);
             if waker.is_some() {

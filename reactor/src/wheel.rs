@@ -69,6 +69,7 @@
 use std::fmt;
 use std::mem;
 
+use lone_executor::trace;
 use slab::Slab;
 
 /// Bits of a digit: each level resolves six bits of the deadline.
@@ -303,6 +304,11 @@ impl<T> Wheel<T> {
             let next = self.nodes[key as usize].next;
             let to = self.append(key);
             debug_assert!(to.level < place.level, "cascaded from {place:?} to {to:?}");
+            trace::emit(|| trace::Event::Cascade {
+                timer: self.nodes[key as usize].seq,
+                from: (place.level, place.slot),
+                to: (to.level, to.slot),
+            });
             key = next;
         }
     }

@@ -42,14 +42,10 @@ use crate::wait::Joinable;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
-/// use lone_sync::cancel_all;
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     let tasks = [spawn(async { 1 }), spawn(std::future::pending())];
-///     yield_now().await; // the first one ends
-///     let outcomes = cancel_all(tasks).because("the server is stopping").await;
+/// lone::run(async {
+///     let tasks = [lone::spawn(async { 1 }), lone::spawn(std::future::pending())];
+///     lone::yield_now().await; // the first one ends
+///     let outcomes = lone::cancel_all(tasks).because("the server is stopping").await;
 ///     assert!(matches!(outcomes[0], Ok(1)));
 ///     let error = outcomes[1].as_ref().expect_err("it was cancelled");
 ///     assert_eq!(error.to_string(), "cancelled: the server is stopping");

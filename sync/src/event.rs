@@ -24,6 +24,10 @@ use crate::wait_list::{Place, WaitList, assert_not_send, deliver_all};
 
 /// A flag that tasks can wait for: once set, all go on, until it is cleared again.
 ///
+/// It stays on its loop's thread. To reach it from another one use
+/// [`Remote::spawn`](lone_executor::Remote::spawn): what that sends runs on the loop's thread, and
+/// finds the event there, in a thread-local, say: see [`Queue`](crate::Queue) for an example.
+///
 /// asyncio: `Event`, with the same rules. A latch by level: later waits do not wait while it is
 /// set. Tokio's `Notify` is another thing: there, who was created before the notice gets it.
 ///
@@ -39,21 +43,18 @@ use crate::wait_list::{Place, WaitList, assert_not_send, deliver_all};
 ///
 /// ```
 /// use std::rc::Rc;
-/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
-/// use lone_sync::Event;
 ///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     let go = Rc::new(Event::new());
-///     let waiter = spawn({
+/// lone::run(async {
+///     let go = Rc::new(lone::Event::new());
+///     let runner = lone::spawn({
 ///         let go = go.clone();
 ///         async move { go.wait().await }
 ///     });
-///     yield_now().await;
+///     lone::yield_now().await;
 ///     assert_eq!(go.waiters(), 1);
 ///     go.set();
-///     go.clear();   // it was reached by `set` all the same
-///     waiter.await.expect("it neither panics nor is cancelled");
+///     go.clear(); // it was reached by `set` all the same
+///     runner.await.expect("it neither panics nor is cancelled");
 /// });
 /// ```
 pub struct Event {

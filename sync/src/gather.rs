@@ -33,6 +33,7 @@ use lone_executor::children::{Child, Children};
 use lone_executor::{Pinned, budget, trace};
 
 /// Waits for all futures at once and returns all outputs, in argument order.
+/// They are of one type; for a fixed few of different types there is [`join!`](crate::join!).
 ///
 /// Nothing is judged: where the outputs are `Result`s, a failed one stops nobody, and all of them
 /// come out. To stop at the first error, use [`try_gather`](crate::try_gather()).
@@ -57,6 +58,10 @@ use lone_executor::{Pinned, budget, trace};
 /// Loses data: dropped half way, it drops the unfinished children at once and the outputs of the
 /// finished ones. Gather `&mut` futures or handles if the unfinished have to survive.
 ///
+/// A child that is a [`JoinHandle`](lone_executor::JoinHandle) drops its handle only: the task goes
+/// on. Give [`handle.cancel_on_drop()`](lone_executor::JoinHandle::cancel_on_drop) where the task
+/// should end with it.
+///
 /// # Fairness
 ///
 /// All children that were woken are polled in one poll of the gather, each with a budget of its
@@ -69,13 +74,9 @@ use lone_executor::{Pinned, budget, trace};
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, yield_now};
-/// use lone_sync::gather;
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
 /// let words = ["a", "loop", "waits"];
-/// let lengths = executor.block_on(gather(words.iter().map(async |word| {
-///     yield_now().await;
+/// let lengths = lone::run(lone::gather(words.iter().map(async |word| {
+///     lone::yield_now().await;
 ///     word.len()
 /// })));
 /// assert_eq!(lengths, [1, 4, 5]);
@@ -226,7 +227,12 @@ impl<F: Future> Members<F> {
                     batch.end(child);
                     self.left -= 1;
                     let flow = ended(index, output);
-                    self.futures.clear(index);
+                    let drop = || self.futures.clear(index);
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+                        // The rest of the batch was woken and has not been polled.
+                        cx.waker().wake_by_ref();
+                        resume_unwind(panic);
+                    }
                     flow?;
                 }
                 Err(panic) => {

@@ -49,19 +49,15 @@ use pin_project_lite::pin_project;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, yield_now};
-/// use lone_sync::join;
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let (length, word) = executor.block_on(async {
+/// lone::run(async {
 ///     let text = String::from("borrowed");
 ///     let length = async {
-///         yield_now().await;
+///         lone::yield_now().await;
 ///         text.len()
 ///     };
-///     join!(length, async { &text[..6] == "borrow" })
+///     let (length, starts) = lone::join!(length, async { text.starts_with("borrow") });
+///     assert_eq!((length, starts), (8, true));
 /// });
-/// assert_eq!((length, word), (8, true));
 /// ```
 #[macro_export]
 macro_rules! join {

@@ -43,6 +43,10 @@ pub use put::Put;
 /// has run, it is not lost and keeps its place. One that is taken from a full queue lets the first
 /// [`put`](Queue::put) that waits go in, there and then. Share it with an [`Rc`](std::rc::Rc).
 ///
+/// It stays on its loop's thread. To reach it from another one use
+/// [`Remote::spawn`](lone_executor::Remote::spawn): what that sends runs on the loop's thread, and
+/// finds the queue there, in a thread-local, say: see the second example.
+///
 /// asyncio: `Queue`, except that there a woken getter or putter can be overtaken.
 ///
 /// # Fairness
@@ -59,13 +63,10 @@ pub use put::Put;
 ///
 /// ```
 /// use std::rc::Rc;
-/// use lone_executor::{Executor, ThreadPark, spawn};
-/// use lone_sync::Queue;
 ///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let sum = executor.block_on(async {
-///     let queue = Rc::new(Queue::bounded(5));
-///     let consumer = spawn({
+/// lone::run(async {
+///     let queue = Rc::new(lone::Queue::bounded(5));
+///     let consumer = lone::spawn({
 ///         let queue = queue.clone();
 ///         async move {
 ///             let mut sum = 0;
@@ -78,10 +79,27 @@ pub use put::Put;
 ///     for item in 1..=10 {
 ///         queue.put(item).await.expect("nobody has shut it down");
 ///     }
-///     queue.shutdown();   // the consumer gets what is left, and then an error
-///     consumer.await.expect("it neither panics nor is cancelled")
+///     queue.shutdown(); // the consumer gets what is left, and then an error
+///     assert_eq!(consumer.await.expect("it neither panics nor is cancelled"), 55);
 /// });
-/// assert_eq!(sum, 55);
+/// ```
+///
+/// An item from another thread:
+///
+/// ```
+/// use std::rc::Rc;
+/// use lone::Queue;
+///
+/// thread_local! {
+///     static JOBS: Rc<Queue<u32>> = Rc::new(Queue::unbounded());
+/// }
+///
+/// lone::run(async {
+///     let remote = lone::remote();
+///     // The closure finds the queue of the thread on which it is called: the loop's.
+///     std::thread::spawn(move || remote.spawn(|| async { JOBS.with(Rc::clone).put(7).await }));
+///     assert_eq!(JOBS.with(Rc::clone).get().await, Ok(7));
+/// });
 /// ```
 pub struct Queue<T> {
     state: RefCell<State<T>>,
@@ -174,7 +192,7 @@ impl<T> Queue<T> {
     /// # Examples
     ///
     /// ```
-    /// use lone_sync::{Queue, TryPutError};
+    /// use lone::{Queue, TryPutError};
     ///
     /// let queue = Queue::bounded(1);
     /// queue.try_put('a').expect("there is room");
@@ -272,9 +290,7 @@ impl<T> Queue<T> {
     /// # Examples
     ///
     /// ```
-    /// use lone_sync::Queue;
-    ///
-    /// let queue = Queue::unbounded();
+    /// let queue = lone::Queue::unbounded();
     /// queue.try_put(1).expect("it is open");
     /// queue.try_put(2).expect("it is open");
     /// assert_eq!(queue.shutdown_now(), [1, 2]);
@@ -327,28 +343,21 @@ impl<T> Queue<T> {
     /// # Examples
     ///
     /// ```
-    /// use std::rc::Rc;
-    /// use lone_executor::{Executor, ThreadPark, spawn};
-    /// use lone_sync::Queue;
-    ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let queue = Rc::new(Queue::unbounded());
-    ///     for item in 0..3 {
-    ///         queue.try_put(item).expect("it is open");
+    /// let queue = lone::Queue::unbounded();
+    /// let worker = async {
+    ///     while let Ok(_item) = queue.get().await {
+    ///         queue.task_done().expect("once for each item");
     ///     }
-    ///     drop(spawn({
-    ///         let queue = queue.clone();
-    ///         async move {
-    ///             while let Ok(_item) = queue.get().await {
-    ///                 queue.task_done().expect("once for each item");
-    ///             }
-    ///         }
-    ///     }));
+    /// };
+    /// let producer = async {
+    ///     for item in 0..3 {
+    ///         queue.put(item).await.expect("it is open");
+    ///     }
     ///     queue.join().await;
     ///     assert!(queue.is_empty());
-    ///     queue.shutdown();
-    /// });
+    ///     queue.shutdown(); // ends the worker
+    /// };
+    /// lone::run(async { lone::join!(worker, producer) });
     /// ```
     #[track_caller]
     pub fn join(&self) -> QueueJoin<'_, T> {

@@ -27,6 +27,10 @@ use crate::gather::Members;
 /// it are not polled. The losers are dropped, in the order of the list, before this returns. An arm
 /// that shall survive is given as `&mut future`.
 ///
+/// An arm that is a [`JoinHandle`](lone_executor::JoinHandle) loses its handle only: the task goes
+/// on. Give [`handle.cancel_on_drop()`](lone_executor::JoinHandle::cancel_on_drop) where the task
+/// should end with it.
+///
 /// asyncio: `wait(…, return_when=FIRST_COMPLETED)`, `cancel()` of the rest and `gather` of what is
 /// left of them.
 ///
@@ -53,17 +57,55 @@ use crate::gather::Members;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, yield_now};
-/// use lone_sync::race;
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let fastest = executor.block_on(race([3, 1, 2].map(async |yields| {
+/// let fastest = lone::run(lone::race([3, 1, 2].map(async |yields| {
 ///     for _ in 0..yields {
-///         yield_now().await;
+///         lone::yield_now().await;
 ///     }
 ///     yields
 /// })));
 /// assert_eq!(fastest, 1);
+/// ```
+///
+/// Futures of different types race as `Pin<&mut dyn Future>`: the race drops these borrows, and the
+/// futures go at the end of their block. A server that accepts until it is told to stop; it loses
+/// no connection, for a cancelled `accept` has taken none:
+///
+/// ```
+/// use std::pin::{Pin, pin};
+/// use lone::Event;
+/// use lone::net::{TcpListener, TcpStream};
+///
+/// async fn serve(listener: TcpListener, stop: &Event) -> std::io::Result<()> {
+///     loop {
+///         let stopped = pin!(async {
+///             stop.wait().await;
+///             None
+///         });
+///         let accepted = pin!(async { Some(listener.accept().await) });
+///         // The one listed first wins where both are ready.
+///         let first = lone::race([stopped as Pin<&mut dyn Future<Output = _>>, accepted]).await;
+///         let Some(accepted) = first else { return Ok(()) };
+///         let (stream, _peer) = accepted?;
+///         drop(lone::spawn(async move { stream.write_all(b"hello").await }));
+///     }
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// lone::run(async {
+///     let listener = TcpListener::bind(([127, 0, 0, 1], 0))?;
+///     let address = listener.local_addr()?;
+///     let stop = Event::new();
+///     let client = async {
+///         let mut word = [0; 5];
+///         TcpStream::connect(address).await?.read_exact(&mut word).await?;
+///         stop.set();
+///         Ok(word)
+///     };
+///     let (served, word): (_, std::io::Result<_>) = lone::join!(serve(listener, &stop), client);
+///     assert_eq!(&word?, b"hello");
+///     served
+/// })
+/// # }
 /// ```
 #[track_caller]
 pub fn race<I>(arms: I) -> Race<I::Item>

@@ -34,6 +34,10 @@ pub use permit::{OwnedPermit, Permit};
 /// A permit is a guard: dropping it hands it to the first who waits, there and then. There is no
 /// barging: whoever releases a permit and asks again at once stands behind those who wait already.
 ///
+/// It stays on its loop's thread. To reach it from another one use
+/// [`Remote::spawn`](lone_executor::Remote::spawn): what that sends runs on the loop's thread, and
+/// finds the semaphore there, in a thread-local, say: see [`Queue`](crate::Queue) for an example.
+///
 /// asyncio: `Semaphore`, except that there a permit on its way to a waiter can be taken by somebody
 /// else under some versions, and that a permit is given back by hand. With [`bounded`], asyncio's
 /// `BoundedSemaphore`.
@@ -51,32 +55,18 @@ pub use permit::{OwnedPermit, Permit};
 /// # Examples
 ///
 /// ```
-/// use std::{cell::Cell, rc::Rc};
-/// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
-/// use lone_sync::Semaphore;
+/// use std::cell::Cell;
 ///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let most = executor.block_on(async {
-///     let semaphore = Rc::new(Semaphore::new(3));
-///     let (inside, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-///     let jobs: Vec<_> = (0..9)
-///         .map(|_| {
-///             let (semaphore, inside, most) = (semaphore.clone(), inside.clone(), most.clone());
-///             spawn(async move {
-///                 let _permit = semaphore.acquire().await;
-///                 inside.set(inside.get() + 1);
-///                 most.set(most.get().max(inside.get()));
-///                 yield_now().await;
-///                 inside.set(inside.get() - 1);
-///             })
-///         })
-///         .collect();
-///     for job in jobs {
-///         job.await.expect("it neither panics nor is cancelled");
-///     }
-///     most.get()
-/// });
-/// assert_eq!(most, 3);
+/// let semaphore = lone::Semaphore::new(3);
+/// let (inside, most) = (Cell::new(0), Cell::new(0));
+/// lone::run(lone::gather((0..9).map(async |_| {
+///     let _permit = semaphore.acquire().await;
+///     inside.set(inside.get() + 1);
+///     most.set(most.get().max(inside.get()));
+///     lone::yield_now().await;
+///     inside.set(inside.get() - 1);
+/// })));
+/// assert_eq!(most.get(), 3);
 /// ```
 ///
 /// [`bounded`]: Semaphore::bounded
@@ -164,12 +154,8 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use lone_executor::{Executor, ThreadPark};
-    /// use lone_sync::Semaphore;
-    ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let semaphore = Semaphore::new(1);
+    /// lone::run(async {
+    ///     let semaphore = lone::Semaphore::new(1);
     ///     let permit = semaphore.acquire().await;
     ///     assert!(semaphore.is_locked());
     ///     drop(permit);
@@ -195,12 +181,8 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use lone_executor::{Executor, ThreadPark};
-    /// use lone_sync::Semaphore;
-    ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let semaphore = Semaphore::new(5);
+    /// lone::run(async {
+    ///     let semaphore = lone::Semaphore::new(5);
     ///     let permit = semaphore.acquire_many(3).await;
     ///     assert_eq!((permit.permits(), semaphore.available()), (3, 2));
     /// });
@@ -220,9 +202,7 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use lone_sync::Semaphore;
-    ///
-    /// let semaphore = Semaphore::new(1);
+    /// let semaphore = lone::Semaphore::new(1);
     /// let permit = semaphore.try_acquire().expect("nobody holds it");
     /// assert!(semaphore.try_acquire().is_none());
     /// drop(permit);
@@ -253,15 +233,12 @@ impl Semaphore {
     ///
     /// ```
     /// use std::rc::Rc;
-    /// use lone_executor::{Executor, ThreadPark, spawn};
-    /// use lone_sync::Semaphore;
     ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let semaphore = Rc::new(Semaphore::new(2));
+    /// lone::run(async {
+    ///     let semaphore = Rc::new(lone::Semaphore::new(2));
     ///     let permit = semaphore.clone().acquire_owned().await;
-    ///     let task = spawn(async move {
-    ///         let _permit = permit;   // given back when the task ends
+    ///     let task = lone::spawn(async move {
+    ///         let _permit = permit; // given back when the task ends
     ///     });
     ///     assert_eq!(semaphore.available(), 1);
     ///     task.await.expect("it neither panics nor is cancelled");
@@ -318,9 +295,7 @@ impl Semaphore {
     /// # Examples
     ///
     /// ```
-    /// use lone_sync::Semaphore;
-    ///
-    /// let semaphore = Semaphore::new(0);
+    /// let semaphore = lone::Semaphore::new(0);
     /// assert!(semaphore.is_locked());
     /// semaphore.add_permits(2);
     /// assert_eq!(semaphore.available(), 2);

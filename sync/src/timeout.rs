@@ -17,6 +17,11 @@ use pin_project_lite::pin_project;
 /// The future is polled first: a result that is ready beats the deadline, also one of zero. When
 /// the deadline has passed the future is dropped, and the error is [`Elapsed`].
 ///
+/// Given a [`JoinHandle`](lone_executor::JoinHandle), it limits the waiting, not the task: that
+/// goes on when its handle is dropped. Give
+/// [`handle.cancel_on_drop()`](lone_executor::JoinHandle::cancel_on_drop) where the task should end
+/// with it, or `&mut handle` to wait again.
+///
 /// asyncio: `wait_for`.
 ///
 /// # Errors
@@ -40,26 +45,23 @@ use pin_project_lite::pin_project;
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_executor::Executor;
-/// use lone_reactor::Reactor;
-/// use lone_sync::timeout;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
+/// lone::run(async {
 ///     let soon = Duration::from_millis(2);
-///     assert_eq!(timeout(soon, async { 42 }).await, Ok(42));
-///     assert!(timeout(soon, std::future::pending::<()>()).await.is_err());
+///     assert_eq!(lone::timeout(soon, async { 42 }).await, Ok(42));
+///     assert!(lone::timeout(soon, std::future::pending::<()>()).await.is_err());
+///
+///     let task = lone::spawn(std::future::pending::<()>());
+///     // The task is cancelled when the time is over; with `task` itself it would go on.
+///     assert!(lone::timeout(soon, task.cancel_on_drop()).await.is_err());
 /// });
-/// # Ok(())
-/// # }
 /// ```
 #[track_caller]
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout { future, limit: Limit::After(duration), alarm: Alarm::new(), site: Location::caller() }
 }
 
-/// Gives `future` until `deadline`.
+/// Gives `future` until `deadline`; a [`JoinHandle`](lone_executor::JoinHandle) as in [`timeout`].
 ///
 /// asyncio: `timeout_at`.
 ///
@@ -79,19 +81,13 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_executor::Executor;
-/// use lone_reactor::{Reactor, time::Instant};
-/// use lone_sync::timeout_at;
+/// use lone::time::Instant;
 ///
-/// # fn main() -> std::io::Result<()> {
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
+/// lone::run(async {
 ///     let deadline = Instant::now() + Duration::from_millis(2);
-///     assert!(timeout_at(deadline, std::future::pending::<()>()).await.is_err());
+///     assert!(lone::timeout_at(deadline, std::future::pending::<()>()).await.is_err());
 ///     assert!(Instant::now() >= deadline);
 /// });
-/// # Ok(())
-/// # }
 /// ```
 #[track_caller]
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {

@@ -36,7 +36,7 @@ use crate::gather::Members;
 /// # Cancellation
 ///
 /// Loses data: dropped half way, it drops the unfinished children at once and the outputs of the
-/// finished ones.
+/// finished ones. Of handles: as [`gather`](crate::gather()), also after an error: the tasks go on.
 ///
 /// # Fairness
 ///
@@ -49,18 +49,16 @@ use crate::gather::Members;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, yield_now};
-/// use lone_sync::try_gather;
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
 /// let parse = async |word: &str| {
-///     yield_now().await;
+///     lone::yield_now().await;
 ///     word.parse::<u8>()
 /// };
-/// let good = executor.block_on(try_gather(["1", "2"].map(parse)));
-/// assert_eq!(good, Ok(vec![1, 2]));
-/// let bad = executor.block_on(try_gather(["1", "two", "3"].map(parse)));
-/// assert!(bad.is_err());
+/// lone::run(async {
+///     let good = lone::try_gather(["1", "2"].map(parse)).await;
+///     assert_eq!(good, Ok(vec![1, 2]));
+///     let bad = lone::try_gather(["1", "two", "3"].map(parse)).await;
+///     assert!(bad.is_err());
+/// });
 /// ```
 #[track_caller]
 pub fn try_gather<I, T, E>(futures: I) -> TryGather<I::Item>

@@ -133,19 +133,17 @@ mod sealed {
 ///
 /// # Cost
 ///
-/// A few allocations in all, and about 25 ns a handle. So a loop that waits for the first of n and then for
-/// the first of what is left, n times, costs the square of n: for many handles gather them.
+/// A few allocations in all, and about 25 ns a handle. So a loop that waits for the first of n and
+/// then for the first of what is left, n times, costs the square of n: gather many handles.
 ///
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, spawn};
-/// use lone_sync::{ReturnWhen, wait};
+/// use lone::{ReturnWhen, wait};
 ///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     let endless = spawn(std::future::pending());
-///     let fast = spawn(async { "fast" });
+/// lone::run(async {
+///     let endless = lone::spawn(std::future::pending());
+///     let fast = lone::spawn(async { "fast" });
 ///     let waited = wait([endless, fast], ReturnWhen::FirstCompleted).await;
 ///     for handle in waited.done {
 ///         assert_eq!(handle.await.expect("it ends well"), "fast");
@@ -157,7 +155,7 @@ mod sealed {
 /// A future is no handle: spawn it first.
 ///
 /// ```compile_fail
-/// use lone_sync::{ReturnWhen, wait};
+/// use lone::{ReturnWhen, wait};
 ///
 /// let waiting = wait([async { 1 }], ReturnWhen::AllCompleted);
 /// ```
@@ -220,16 +218,13 @@ where
     /// # Examples
     ///
     /// ```
-    /// use lone_executor::{Executor, ThreadPark, spawn};
-    /// use lone_sync::{ReturnWhen, wait};
+    /// use lone::{ReturnWhen, wait};
     ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let endless = spawn(std::future::pending());
-    ///     let wrong = spawn(async { "one".parse::<u8>() });
-    ///     let waited = wait([endless, wrong], ReturnWhen::FirstException)
-    ///         .counting_errors()
-    ///         .await;
+    /// lone::run(async {
+    ///     let endless = lone::spawn(std::future::pending());
+    ///     let wrong = lone::spawn(async { "one".parse::<u8>() });
+    ///     let waiting = wait([endless, wrong], ReturnWhen::FirstException);
+    ///     let waited = waiting.counting_errors().await;
     ///     assert_eq!((waited.done.len(), waited.pending.len()), (1, 1));
     /// });
     /// ```
@@ -254,20 +249,14 @@ impl<H: Joinable> Wait<H> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use lone_executor::{Executor, spawn};
-    /// use lone_reactor::Reactor;
-    /// use lone_sync::{ReturnWhen, wait};
+    /// use lone::{ReturnWhen, wait};
     ///
-    /// # fn main() -> std::io::Result<()> {
-    /// let mut executor = Executor::new(Reactor::new()?)?;
-    /// executor.block_on(async {
-    ///     let endless = spawn(std::future::pending::<()>());
+    /// lone::run(async {
+    ///     let endless = lone::spawn(std::future::pending::<()>());
     ///     let soon = Duration::from_millis(2);
     ///     let waited = wait([endless], ReturnWhen::AllCompleted).within(soon).await;
     ///     assert_eq!((waited.done.len(), waited.pending.len()), (0, 1));
     /// });
-    /// # Ok(())
-    /// # }
     /// ```
     pub fn within(mut self, limit: Duration) -> Wait<H> {
         self.limit = Some(limit);

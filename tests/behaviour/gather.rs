@@ -306,7 +306,7 @@ async fn operation(polls: &Cell<usize>) {
     .await;
 }
 
-// RULES F11: 10,000 children with an operation each take a poll each; no combinator is quadratic.
+// F11: 10,000 children with an operation each take a poll each; no combinator is quadratic.
 #[test]
 fn ten_thousand_children_with_an_operation_each_take_a_linear_number_of_polls() {
     const CHILDREN: usize = 10_000;
@@ -424,7 +424,7 @@ fn cancel_in_the_turn_in_which_all_children_are_ready_wins() {
     assert_eq!(trace.take(), "a b");
 }
 
-// RULES F24: the futures leak, the slots do not; late wakes do nothing.
+// F24: the futures leak, the slots do not; late wakes do nothing.
 #[test]
 fn groups_forgotten_after_their_first_poll_give_their_slots_back_with_their_root() {
     let mut executor = executor();
@@ -493,7 +493,7 @@ fn gather_begun_elsewhere(
     (begun, place)
 }
 
-// RULES F2: the parent is whoever polls it now: A has ended before B polls.
+// F2: the parent is whoever polls it now: A has ended before B polls.
 #[test]
 fn gather_polled_in_a_task_that_ended_wakes_the_task_that_awaits_it() {
     let mut executor = executor();
@@ -515,7 +515,7 @@ fn gather_polled_in_a_task_that_ended_wakes_the_task_that_awaits_it() {
     assert_eq!(executor.statistics().slots, 0);
 }
 
-// RULES F2: A ends after B has polled: B's slots stay.
+// F2: A ends after B has polled: B's slots stay.
 #[test]
 fn gather_polled_in_a_task_that_ends_later_wakes_the_task_that_awaits_it() {
     let mut executor = executor();
@@ -540,7 +540,7 @@ fn gather_polled_in_a_task_that_ends_later_wakes_the_task_that_awaits_it() {
     assert_eq!(outputs, [0, 1]);
 }
 
-// RULES F2: a combinator with wakers of its own is a parent like any other.
+// F2: a combinator with wakers of its own is a parent like any other.
 #[test]
 fn gather_inside_futures_unordered_is_woken_through_it() {
     let mut executor = executor();
@@ -569,7 +569,7 @@ fn gather_inside_futures_unordered_is_woken_through_it() {
     assert_eq!(ended, [(1, 2), (0, 2)]);
 }
 
-// RULES F16: it is `Send` in earnest: begun on one loop, it ends on another one's thread.
+// F16: it is `Send` in earnest: begun on one loop, it ends on another one's thread.
 #[test]
 fn gather_begun_on_one_thread_ends_on_another() {
     let mut here = executor();

@@ -202,7 +202,7 @@ fn race_dropped_at_any_suspension_drops_its_arms_at_once() {
     }
 }
 
-// RULES F2: begun in a task that has ended, it wakes the one that awaits it.
+// F2: begun in a task that has ended, it wakes the one that awaits it.
 #[test]
 #[expect(clippy::async_yields_async, reason = "it is moved out to be awaited elsewhere")]
 fn race_polled_in_a_task_that_ended_wakes_the_task_that_awaits_it() {
@@ -233,7 +233,7 @@ fn race_polled_in_a_task_that_ended_wakes_the_task_that_awaits_it() {
     assert_eq!(task.try_join().expect("no wake was lost").expect("well"), 1);
 }
 
-// RULES F2: a combinator with wakers of its own is a parent like any other.
+// F2: a combinator with wakers of its own is a parent like any other.
 #[test]
 fn race_inside_futures_unordered_is_woken_through_it() {
     let trace = Trace::default();
@@ -247,7 +247,7 @@ fn race_inside_futures_unordered_is_woken_through_it() {
     assert_eq!(order, [("fast", 3), ("fast", 5)]);
 }
 
-// RULES F16: it is `Send` in earnest: begun on one loop, it ends on another one's thread.
+// F16: it is `Send` in earnest: begun on one loop, it ends on another one's thread.
 #[test]
 fn race_begun_on_one_thread_ends_on_another() {
     let mut here = executor();

@@ -295,7 +295,7 @@ fn waits_for_the_first_of_what_is_left_take_all_in_the_order_of_their_ends() {
 
 // ----- moved ---------------------------------------------------------------------------------------
 
-// RULES F2: who polls it last is woken, also after the root that polled it first has ended.
+// F2: who polls it last is woken, also after the root that polled it first has ended.
 #[test]
 #[expect(clippy::async_yields_async, reason = "it is moved out to be awaited elsewhere")]
 fn wait_polled_in_a_task_that_ended_wakes_the_task_that_awaits_it() {

@@ -11,6 +11,29 @@ use crate::task_id::TaskId;
 #[inline(always)]
 pub fn emit(_event: impl FnOnce() -> Event) {}
 
+/// Holds events back while a borrow of ours is held: not without feature `trace`.
+#[inline(always)]
+#[must_use = "events are held back while the guard lives"]
+pub fn hold() -> Held {
+    Held(())
+}
+
+/// While it lives events are held back.
+#[derive(Debug)]
+pub struct Held(());
+
+/// Tells a text as part of the story: not without feature `trace`.
+///
+/// # Examples
+///
+/// ```
+/// lone::run(async {
+///     lone::note(|| "half way".to_string());
+/// });
+/// ```
+#[inline(always)]
+pub fn note(_text: impl FnOnce() -> String) {}
+
 /// Says what the future being polled waits for; a leaf calls it when it returns Pending.
 ///
 /// Without feature `trace` only a report listens, when the loop has come to a deadlock.

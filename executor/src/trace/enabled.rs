@@ -1,12 +1,13 @@
 //! The twin with feature `trace`: events become lines of the story in the log.
 
-use std::cell::Cell;
-use std::panic::Location;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::story;
 use super::{Cause, Event, Who};
 use crate::awaits::{self, Await};
+use crate::core::Core;
 use crate::num::Num;
 use crate::task_id::TaskId;
 use crate::waker::running;
@@ -16,20 +17,70 @@ thread_local! {
     static CAUSE: Cell<Option<Cause>> = const { Cell::new(None) };
     /// A sink may run code of ours: what that does is not told, or it would never end.
     static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// How many guards hold events back, and those that they do.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+    static BACK: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Emits what `event` returns, with the line of the runtime that says so.
-#[track_caller]
+/// Emits what `event` returns: now, or when the last [`Held`] has gone.
 pub fn emit(event: impl FnOnce() -> Event) {
-    if log::max_level() < log::LevelFilter::Trace {
-        return;
-    }
-    if TELLING.try_with(|telling| telling.replace(true)) != Ok(false) {
+    if log::max_level() < log::LevelFilter::Trace || TELLING.replace(true) {
         return;
     }
     let event = event();
-    log::log!(target: event.target(), log::Level::Trace, "{}", story::line(&event));
-    let _ = TELLING.try_with(|telling| telling.set(false));
+    TELLING.set(false);
+    if HELD.get() > 0 {
+        let _ = BACK.try_with(|back| back.borrow_mut().push(event));
+    } else {
+        tell(&event);
+    }
+}
+
+/// Gives an event to the logger. One that panics must not unwind into the midst of a task's end: the
+/// event is lost, and what the panic hook says is all that is seen of it.
+fn tell(event: &Event) {
+    if TELLING.replace(true) {
+        return;
+    }
+    let line = || log::log!(target: event.target(), log::Level::Trace, "{}", story::line(event));
+    let told = catch_unwind(AssertUnwindSafe(line));
+    TELLING.set(false);
+    drop(told);
+}
+
+/// Holds events back until the guard is dropped: a logger is user code, and must not run while a
+/// borrow of ours is held. Make it before the borrow.
+#[must_use = "events are held back while the guard lives"]
+pub fn hold() -> Held {
+    HELD.set(HELD.get() + 1);
+    Held(())
+}
+
+/// While it lives events are held back.
+#[derive(Debug)]
+pub struct Held(());
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+        if HELD.get() == 0 {
+            let back = BACK.try_with(|back| std::mem::take(&mut *back.borrow_mut()));
+            back.unwrap_or_default().iter().for_each(tell);
+        }
+    }
+}
+
+/// Tells `text` as part of the story.
+///
+/// # Examples
+///
+/// ```
+/// lone::run(async {
+///     lone::note(|| "half way".to_string());
+/// });
+/// ```
+pub fn note(text: impl FnOnce() -> String) {
+    emit(|| Event::Note { who: running(Core::polled).unwrap_or(Who::Unknown), text: text() });
 }
 
 /// Says what the future being polled waits for; a leaf calls it when it returns Pending.
@@ -67,13 +118,13 @@ impl Mark {
     }
 }
 
-/// [4] poll of a child.
+/// `[4]` poll of a child.
 pub(crate) fn begin_child(num: Num) -> Mark {
     emit(|| Event::Poll { who: who(num).unwrap_or(Who::Unknown) });
     mark()
 }
 
-/// [5] or [7]: what a child has said is what it awaits, and not the one who polls it.
+/// `[5]` or `[7]`: what a child has said is what it awaits, and not the one who polls it.
 pub(crate) fn end_child(num: Num, polled: Mark) {
     if awaits::is_asking() {
         return;

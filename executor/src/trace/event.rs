@@ -77,33 +77,33 @@ impl fmt::Display for Cause {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields say what they are; each variant says what happened")]
 pub enum Event {
-    /// [1] A task was made.
+    /// `[1]` A task was made.
     Spawn { task: TaskId, by: Who, site: &'static Location<'static>, size: usize },
-    /// [1] A task was given a name.
+    /// `[1]` A task was given a name.
     Named { task: TaskId, name: String },
-    /// [1] A group of children was made.
+    /// `[1]` A group of children was made.
     Children { count: usize, by: Who },
-    /// [2] Somebody was put at the back of the ready queue.
+    /// `[2]` Somebody was put at the back of the ready queue.
     Enqueue { who: Who },
-    /// [3] Somebody left the front of the ready queue.
+    /// `[3]` Somebody left the front of the ready queue.
     Dequeue { who: Who },
-    /// [4] Somebody is polled.
+    /// `[4]` Somebody is polled.
     Poll { who: Who },
-    /// [5] The poll returned Pending: what is awaited now.
+    /// `[5]` The poll returned Pending: what is awaited now.
     Pending { who: Who, awaits: Vec<Await> },
-    /// [6] Somebody was woken; `again`: it stood in a queue already.
+    /// `[6]` Somebody was woken; `again`: it stood in a queue already.
     Wake { who: Who, by: Cause, again: bool },
-    /// [7] The body returned.
+    /// `[7]` The body returned.
     Complete { who: Who },
-    /// [7] The body panicked.
+    /// `[7]` The body panicked.
     Panicked { who: Who },
-    /// [7] A cancel was asked for.
+    /// `[7]` A cancel was asked for.
     Cancel { task: TaskId, by: Who, reason: String },
-    /// [7] The body was dropped at its await point.
+    /// `[7]` The body was dropped at its await point.
     Stopped { task: TaskId, reason: String },
-    /// [8] Who waited for a task's end is told.
+    /// `[8]` Who waited for a task's end is told.
     Join { task: TaskId },
-    /// [9] The slot is free again.
+    /// `[9]` The slot is free again.
     Reap { task: TaskId },
     /// A turn of the loop begins.
     Turn { number: u64 },
@@ -122,6 +122,8 @@ pub enum Event {
     Fire { timer: u64 },
     /// A timer was put into the wheel.
     Arm { timer: u64, who: Who, wait: Duration, level: u8, slot: u8 },
+    /// A timer has sunk to a lower level of the wheel, as its deadline has come nearer.
+    Cascade { timer: u64, from: (u8, u8), to: (u8, u8) },
     /// A timer was taken out before its deadline.
     Disarm { timer: u64 },
     /// A source was registered.
@@ -134,6 +136,8 @@ pub enum Event {
     Wait { object: String, who: Who, place: usize },
     /// A permit, item or notice was handed to somebody.
     Grant { object: String, who: Who },
+    /// What the program itself says.
+    Note { who: Who, text: String },
     /// Somebody has left a wait list without a grant.
     Leave { object: String, who: Who },
 }
@@ -162,6 +166,8 @@ impl Event {
             Event::Park { .. } => 'd',
             Event::Unpark | Event::Fire { .. } | Event::Readiness { .. } => 'e',
             Event::Arm { .. }
+            | Event::Cascade { .. }
+            | Event::Note { .. }
             | Event::Disarm { .. }
             | Event::Interest { .. }
             | Event::Deregister { .. } => ' ',
@@ -172,7 +178,10 @@ impl Event {
     #[must_use]
     pub fn target(&self) -> &'static str {
         match self {
-            Event::Arm { .. } | Event::Disarm { .. } | Event::Fire { .. } => "lone::timer",
+            Event::Arm { .. }
+            | Event::Cascade { .. }
+            | Event::Disarm { .. }
+            | Event::Fire { .. } => "lone::timer",
             Event::Interest { .. }
             | Event::Readiness { .. }
             | Event::Deregister { .. }

@@ -8,7 +8,7 @@
 //! The code of the loop says `trace::emit(|| Event::…)` where the thing has just happened. With
 //! feature `trace` that is formatted and given to `log` (target `lone::…`, level trace), so that
 //! `RUST_LOG=lone=trace` reads as a story. Without it this module is its twin `disabled`, in which
-//! every function is empty and every type has no size: not one instruction is left.
+//! every type has no size and every function is empty, but for one: a leaf that has to wait still says for what, if a report of a deadlock asks.
 //!
 //! Invariants:
 //! - **After the fact**: an event is emitted when the state that it names has changed.
@@ -21,14 +21,18 @@ mod enabled;
 #[cfg(feature = "trace")]
 mod story;
 #[cfg(feature = "trace")]
-pub use enabled::{CauseGuard, Mark, Object, Site, awaits, because, emit, mark, who};
+pub use enabled::{
+    CauseGuard, Held, Mark, Object, Site, awaits, because, emit, hold, mark, note, who,
+};
 #[cfg(feature = "trace")]
 pub(crate) use enabled::{awaits_task, begin_child, begin_poll, cause, end_child, end_poll};
 
 #[cfg(not(feature = "trace"))]
 mod disabled;
 #[cfg(not(feature = "trace"))]
-pub use disabled::{CauseGuard, Mark, Object, Site, awaits, because, emit, mark, who};
+pub use disabled::{
+    CauseGuard, Held, Mark, Object, Site, awaits, because, emit, hold, mark, note, who,
+};
 #[cfg(not(feature = "trace"))]
 pub(crate) use disabled::{awaits_task, begin_child, begin_poll, end_child, end_poll};
 

@@ -7,13 +7,29 @@ use std::time::Duration;
 
 use super::{Await, Cause, Event, Who};
 use crate::task_id::TaskId;
+use crate::waker::running;
 
 /// How much of what a future awaits stands in its line: some await thousands at once.
 const LISTED: usize = 4;
 
 thread_local! {
-    /// The names of this thread's tasks: an event carries the number only.
-    static NAMES: RefCell<HashMap<TaskId, String>> = RefCell::new(HashMap::new());
+    /// The names of this thread's tasks, by loop: an event carries the number only.
+    static NAMES: RefCell<HashMap<(u64, TaskId), String>> = RefCell::new(HashMap::new());
+}
+
+/// Which task of which loop: several loops of a thread count theirs from 1.
+fn key(task: TaskId) -> (u64, TaskId) {
+    (running(|core| core.number().get()).unwrap_or(0), task)
+}
+
+// At the thread's exit the names have gone, and their tasks are told by number.
+
+fn remember(task: TaskId, name: &str) {
+    let _ = NAMES.try_with(|names| names.borrow_mut().insert(key(task), name.to_owned()));
+}
+
+fn forget(task: TaskId) {
+    let _ = NAMES.try_with(|names| names.borrow_mut().remove(&key(task)));
 }
 
 /// The line that tells `event`.
@@ -32,11 +48,11 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
     match event {
         Event::Spawn { task, by, site, size } => {
             // A number begins anew with every loop of the thread: an old name is not this task's.
-            NAMES.with(|names| names.borrow_mut().remove(task));
+            forget(*task);
             write!(to, "{} spawns {task} at {site}, {}", name(*by), count(*size, "byte", "bytes"))
         }
         Event::Named { task, name } => {
-            NAMES.with(|names| names.borrow_mut().insert(*task, name.clone()));
+            remember(*task, name);
             write!(to, "{task} is named `{name}`")
         }
         Event::Children { count: size, by } => {
@@ -70,9 +86,17 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         }
         Event::Reap { task } => {
             let text = format!("{}: its slot is free again", name(Who::Task(*task)));
-            NAMES.with(|names| names.borrow_mut().remove(task));
+            forget(*task);
             to.write_str(&text)
         }
+        Event::Note { who, text } => write!(to, "{}: {text}", name(*who)),
+        other => write_beat(to, other),
+    }
+}
+
+/// The beats of a turn, and what the reactor and the wait lists tell.
+fn write_beat(to: &mut String, event: &Event) -> std::fmt::Result {
+    match event {
         Event::Turn { number } => write!(to, "─── turn {number} ───"),
         Event::Drain { items } => write!(to, "the inbox had {}", count(*items, "item", "items")),
         Event::Batch { ready } => write!(to, "a batch of {ready}"),
@@ -93,6 +117,11 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
             "timer {timer} is armed for {}, {wait:?} from now (level {level}, slot {slot})",
             name(*who)
         ),
+        Event::Cascade { timer, from, to: at } => write!(
+            to,
+            "timer {timer} sinks from level {}, slot {} to level {}, slot {}",
+            from.0, from.1, at.0, at.1
+        ),
         Event::Disarm { timer } => write!(to, "timer {timer} is disarmed"),
         Event::Interest { source, what } => write!(to, "source {source} is registered: {what}"),
         Event::Readiness { source, readable, writable } => {
@@ -112,6 +141,7 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Leave { object, who } => {
             write!(to, "{} leaves the line of {object} with nothing", name(*who))
         }
+        _ => unreachable!("the events of tasks are told by `write_event`"),
     }
 }
 
@@ -144,13 +174,18 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
 }
 
 fn name(who: Who) -> String {
-    let Who::Task(id) = who else {
-        return who.to_string();
+    let id = match who {
+        Who::Task(id) => id,
+        Who::Child { member, of: Some(id) } => {
+            return format!("child {member} of {}", name(Who::Task(id)));
+        }
+        other => return other.to_string(),
     };
-    NAMES.with(|names| match names.borrow().get(&id) {
+    let named = NAMES.try_with(|names| names.borrow().get(&key(id)).cloned());
+    match named.ok().flatten() {
         Some(name) => format!("{id} `{name}`"),
         None => id.to_string(),
-    })
+    }
 }
 
 fn name_cause(cause: Cause) -> String {

@@ -6,9 +6,14 @@
 
 mod at_address;
 mod backoff;
+mod connect;
 mod registered;
+mod stream_io;
 mod tcp_listener;
 mod tcp_stream;
+mod transfer;
 
+pub use connect::Connect;
 pub use tcp_listener::{Accept, TcpListener};
-pub use tcp_stream::{Connect, Read, ReadExact, TcpStream, Write, WriteAll};
+pub use tcp_stream::TcpStream;
+pub use transfer::{Read, ReadExact, Write, WriteAll};

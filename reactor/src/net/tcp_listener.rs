@@ -28,23 +28,28 @@ const BACKLOG: i32 = 4096;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, spawn};
-/// use lone_reactor::{Reactor, net::{TcpListener, TcpStream}};
+/// use lone::net::{TcpListener, TcpStream};
 ///
 /// # fn main() -> std::io::Result<()> {
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
-///     let listener = TcpListener::bind("127.0.0.1:0".parse().expect("an address"))?;
+/// lone::run(async {
+///     let listener = TcpListener::bind(([127, 0, 0, 1], 0))?;
 ///     let address = listener.local_addr()?;
-///     let client = spawn(async move { TcpStream::connect(address).await?.write_all(b"hi").await });
-///     let (stream, _peer) = listener.accept().await?;
+///     let server = lone::spawn(async move {
+///         while let Ok((stream, _peer)) = listener.accept().await {
+///             drop(lone::spawn(async move { stream.write_all(b"hi").await }));
+///         }
+///     });
+///     let client = TcpStream::connect(address).await?;
 ///     let mut bytes = [0; 2];
-///     stream.read_exact(&mut bytes).await?;
+///     client.read_exact(&mut bytes).await?;
 ///     assert_eq!(&bytes, b"hi");
-///     client.await.expect("it neither panics nor is cancelled")
+///     server.cancel("that was all");
+///     Ok(())
 /// })
 /// # }
 /// ```
+///
+/// To accept until told to stop, race `accept` with an event: see `lone::race`.
 pub struct TcpListener {
     inner: Registered<mio::net::TcpListener>,
 }
@@ -55,13 +60,17 @@ const _: fn() = || {
 };
 
 impl TcpListener {
-    /// Listens at `address`; port 0 lets the system choose. The address may be used again at once
-    /// after the server has ended (`SO_REUSEADDR`, except on Windows, where it means another thing).
+    /// Listens at `address`; port 0 lets the system choose. The address may be used again as soon as
+    /// the server has ended (`SO_REUSEADDR`, except on Windows, where it means another thing).
+    ///
+    /// `address` is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. It takes
+    /// no names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
     ///
     /// # Errors
     ///
     /// What the system says, with the address; or that no loop runs on this thread.
-    pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    pub fn bind(address: impl Into<SocketAddr>) -> io::Result<TcpListener> {
+        let address = address.into();
         let bound = || {
             let socket =
                 Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -131,7 +140,7 @@ impl TcpListener {
             let accepted =
                 ready!(self.inner.poll_io(Direction::Read, ticket, cx, |io| io.accept()));
             return Poll::Ready(match accepted {
-                Ok((io, peer)) => TcpStream::accepted(io, peer).map(|stream| (stream, peer)),
+                Ok((io, peer)) => TcpStream::connected(io).map(|stream| (stream, peer)),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => Err(error),
             });

@@ -1,19 +1,19 @@
-//! How do tasks talk over TCP?
+//! How do tasks talk over TCP? A stream is a registered socket; what is done with it is a future.
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `connect` | how does a task wait until its peer has answered? |
+//! | `transfer` | how do bytes get from one end to the other? |
+//! | `stream_io` | how do libraries read and write a stream? |
 
 use std::fmt;
-use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
-use std::panic::Location;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures_io::{AsyncRead, AsyncWrite};
-use lone_executor::trace;
-
 use crate::ends::End;
-use crate::net::at_address::AtAddress;
-use crate::net::registered::{Place, Registered};
+use crate::net::registered::Registered;
+use crate::net::{Connect, Read, ReadExact, Write, WriteAll};
 use crate::sources::Direction;
 
 /// A TCP connection.
@@ -30,9 +30,25 @@ use crate::sources::Direction;
 ///
 /// # Examples
 ///
-/// See [`TcpListener`](crate::net::TcpListener).
+/// ```
+/// use lone::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// lone::run(async {
+///     let listener = TcpListener::bind(([127, 0, 0, 1], 0))?;
+///     let connect = TcpStream::connect(listener.local_addr()?);
+///     let (client, accepted) = lone::join!(connect, listener.accept());
+///     let (client, (server, _peer)) = (client?, accepted?);
+///     client.write_all(b"hello").await?;
+///     let mut word = [0; 5];
+///     server.read_exact(&mut word).await?;
+///     assert_eq!(&word, b"hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct TcpStream {
-    inner: Registered<mio::net::TcpStream>,
+    pub(super) inner: Registered<mio::net::TcpStream>,
 }
 
 const _: fn() = || {
@@ -43,6 +59,9 @@ const _: fn() = || {
 impl TcpStream {
     /// Connects to `address`.
     ///
+    /// That is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. It takes no
+    /// names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
+    ///
     /// # Errors
     ///
     /// What the system says, with the address; or that no loop runs on this thread.
@@ -51,8 +70,8 @@ impl TcpStream {
     ///
     /// Strict: dropped half way, the attempt is given up and the socket closed.
     #[track_caller]
-    pub fn connect(address: SocketAddr) -> Connect {
-        Connect { address, state: Connecting::Begin, site: Location::caller() }
+    pub fn connect(address: impl Into<SocketAddr>) -> Connect {
+        Connect::new(address.into())
     }
 
     /// Takes over a connected stream of the standard library.
@@ -65,12 +84,18 @@ impl TcpStream {
         TcpStream::connected(mio::net::TcpStream::from_std(stream))
     }
 
-    pub(crate) fn accepted(io: mio::net::TcpStream, _peer: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connected(io)
+    pub(super) fn connected(io: mio::net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream { inner: Registered::new(io, "TCP stream", true, stream_end)? })
     }
 
-    fn connected(io: mio::net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream { inner: Registered::new(io, "TCP stream", true, stream_end)? })
+    /// One that is being connected to `peer`: [`TcpStream::set_connected`] ends that.
+    pub(super) fn connecting(io: mio::net::TcpStream, peer: SocketAddr) -> io::Result<TcpStream> {
+        let end = |io: &_| connecting_end(io, peer);
+        Ok(TcpStream { inner: Registered::new(io, "TCP stream", false, end)? })
+    }
+
+    pub(super) fn set_connected(&self) {
+        self.inner.set_end(stream_end);
     }
 
     /// Reads what is there, at most as much as `buffer` holds. 0: the peer has closed its side, or
@@ -85,8 +110,7 @@ impl TcpStream {
     /// Strict: dropped half way, no byte is lost.
     #[track_caller]
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Read<'a> {
-        let place = Place::new(&self.inner, Direction::Read);
-        Read { stream: self, place, buffer, site: Location::caller() }
+        Read::new(self, buffer)
     }
 
     /// Writes what the system takes of `bytes`, and says how much that was.
@@ -100,8 +124,7 @@ impl TcpStream {
     /// Strict: dropped half way, nothing was written.
     #[track_caller]
     pub fn write<'a>(&'a self, bytes: &'a [u8]) -> Write<'a> {
-        let place = Place::new(&self.inner, Direction::Write);
-        Write { stream: self, place, bytes, site: Location::caller() }
+        Write::new(self, bytes)
     }
 
     /// Fills `buffer`.
@@ -117,8 +140,7 @@ impl TcpStream {
     /// known. Use [`TcpStream::read`] where that matters.
     #[track_caller]
     pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> ReadExact<'a> {
-        let place = Place::new(&self.inner, Direction::Read);
-        ReadExact { stream: self, place, buffer, filled: 0, site: Location::caller() }
+        ReadExact::new(self, buffer)
     }
 
     /// Writes all of `bytes`.
@@ -133,8 +155,7 @@ impl TcpStream {
     /// not known. Use [`TcpStream::write`] where that matters.
     #[track_caller]
     pub fn write_all<'a>(&'a self, bytes: &'a [u8]) -> WriteAll<'a> {
-        let place = Place::new(&self.inner, Direction::Write);
-        WriteAll { stream: self, place, bytes, site: Location::caller() }
+        WriteAll::new(self, bytes)
     }
 
     /// As [`TcpStream::read`], for futures written by hand.
@@ -146,21 +167,13 @@ impl TcpStream {
     }
 
     #[inline]
-    fn poll_read_by(
+    pub(super) fn poll_read_by(
         &self,
         ticket: Option<&mut u64>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let wanted = buffer.len();
-        if wanted == 0 {
-            // The system would be asked only once the socket is readable.
-            return Poll::Ready(Ok(0));
-        }
-        let read = |mut io: &mio::net::TcpStream| io.read(buffer);
-        let n = ready!(self.inner.poll_io(Direction::Read, ticket, cx, read))?;
-        self.inner.moved(Direction::Read, n, wanted);
-        Poll::Ready(Ok(n))
+        self.poll_transfer(Direction::Read, ticket, cx, buffer.len(), |mut io| io.read(buffer))
     }
 
     /// As [`TcpStream::write`], for futures written by hand.
@@ -172,18 +185,31 @@ impl TcpStream {
     }
 
     #[inline]
-    fn poll_write_by(
+    pub(super) fn poll_write_by(
         &self,
         ticket: Option<&mut u64>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if bytes.is_empty() {
+        self.poll_transfer(Direction::Write, ticket, cx, bytes.len(), |mut io| io.write(bytes))
+    }
+
+    /// One operation that moves bytes, so many at most.
+    #[inline]
+    pub(super) fn poll_transfer(
+        &self,
+        direction: Direction,
+        ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+        offered: usize,
+        operation: impl FnMut(&mio::net::TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if offered == 0 {
+            // The system would be asked only once the socket is ready.
             return Poll::Ready(Ok(0));
         }
-        let write = |mut io: &mio::net::TcpStream| io.write(bytes);
-        let n = ready!(self.inner.poll_io(Direction::Write, ticket, cx, write))?;
-        self.inner.moved(Direction::Write, n, bytes.len());
+        let n = ready!(self.inner.poll_io(direction, ticket, cx, operation))?;
+        self.inner.moved(direction, n, offered);
         Poll::Ready(Ok(n))
     }
 
@@ -282,281 +308,5 @@ impl fmt::Debug for TcpStream {
             .field("local", &self.local_addr().ok())
             .field("peer", &self.peer_addr().ok())
             .finish()
-    }
-}
-
-/// The future of [`TcpStream::connect`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Connect {
-    address: SocketAddr,
-    state: Connecting,
-    site: &'static Location<'static>,
-}
-
-#[derive(Debug)]
-enum Connecting {
-    Begin,
-    Waiting(TcpStream),
-    Done,
-}
-
-impl Connect {
-    fn begin(&self) -> io::Result<TcpStream> {
-        let io = mio::net::TcpStream::connect(self.address)?;
-        let inner =
-            Registered::new(io, "TCP stream", false, |io| connecting_end(io, self.address))?;
-        Ok(TcpStream { inner })
-    }
-
-    fn poll_connected(&self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        stream.inner.poll_io(Direction::Write, None, cx, |io| {
-            if let Some(error) = io.take_error()? {
-                return Err(error);
-            }
-            match io.peer_addr() {
-                // Writable, but not connected yet: an edge from before the attempt.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                other => other.map(|_| ()),
-            }
-        })
-    }
-}
-
-impl Future for Connect {
-    type Output = io::Result<TcpStream>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let address = self.address;
-        let named = |error| AtAddress::error("cannot connect to", address, error);
-        if let Connecting::Begin = self.state {
-            self.state = Connecting::Waiting(self.begin().map_err(named)?);
-        }
-        let Connecting::Waiting(stream) = &self.state else {
-            panic!("a Connect was polled after it had completed");
-        };
-        match self.poll_connected(stream, cx) {
-            Poll::Pending => {
-                trace::awaits("a connection", self.site);
-                Poll::Pending
-            }
-            Poll::Ready(connected) => {
-                let state = std::mem::replace(&mut self.state, Connecting::Done);
-                let Connecting::Waiting(stream) = state else { unreachable!("it was seen above") };
-                connected.map_err(named)?;
-                stream.inner.set_end(stream_end);
-                Poll::Ready(Ok(stream))
-            }
-        }
-    }
-}
-
-/// The future of [`TcpStream::read`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Read<'a> {
-    stream: &'a TcpStream,
-    place: Place<'a, mio::net::TcpStream>,
-    buffer: &'a mut [u8],
-    site: &'static Location<'static>,
-}
-
-impl Future for Read<'_> {
-    type Output = io::Result<usize>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Read { stream, place, buffer, site } = &mut *self;
-        said(stream.poll_read_by(Some(&mut place.ticket), cx, buffer), "bytes to read", site)
-    }
-}
-
-/// The future of [`TcpStream::write`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Write<'a> {
-    stream: &'a TcpStream,
-    place: Place<'a, mio::net::TcpStream>,
-    bytes: &'a [u8],
-    site: &'static Location<'static>,
-}
-
-impl Future for Write<'_> {
-    type Output = io::Result<usize>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Write { stream, place, bytes, site } = &mut *self;
-        said(stream.poll_write_by(Some(&mut place.ticket), cx, bytes), "room to write", site)
-    }
-}
-
-/// The future of [`TcpStream::read_exact`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ReadExact<'a> {
-    stream: &'a TcpStream,
-    place: Place<'a, mio::net::TcpStream>,
-    buffer: &'a mut [u8],
-    filled: usize,
-    site: &'static Location<'static>,
-}
-
-impl Future for ReadExact<'_> {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ReadExact { stream, place, buffer, filled, site } = &mut *self;
-        while *filled < buffer.len() {
-            let rest = &mut buffer[*filled..];
-            let read = stream.poll_read_by(Some(&mut place.ticket), cx, rest);
-            match ready!(said(read, "bytes to read", site))? {
-                0 => {
-                    let (filled, wanted) = (*filled, buffer.len());
-                    return Poll::Ready(Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        format!("the peer has closed after {filled} of {wanted} bytes"),
-                    )));
-                }
-                n => *filled += n,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// The future of [`TcpStream::write_all`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct WriteAll<'a> {
-    stream: &'a TcpStream,
-    place: Place<'a, mio::net::TcpStream>,
-    bytes: &'a [u8],
-    site: &'static Location<'static>,
-}
-
-impl Future for WriteAll<'_> {
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let WriteAll { stream, place, bytes, site } = &mut *self;
-        while !bytes.is_empty() {
-            let written = stream.poll_write_by(Some(&mut place.ticket), cx, bytes);
-            match ready!(said(written, "room to write", site))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => *bytes = &bytes[n..],
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Passes `polled` on; where it is pending, says what is awaited.
-fn said<T>(polled: Poll<T>, what: &'static str, site: &'static Location<'static>) -> Poll<T> {
-    if polled.is_pending() {
-        trace::awaits(what, site);
-    }
-    polled
-}
-
-impl AsyncRead for &TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        TcpStream::poll_read(&self, cx, buffer)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        if offered == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        let read = |mut io: &mio::net::TcpStream| io.read_vectored(buffers);
-        let n = ready!(self.inner.poll_io(Direction::Read, None, cx, read))?;
-        self.inner.moved(Direction::Read, n, offered);
-        Poll::Ready(Ok(n))
-    }
-}
-
-impl AsyncWrite for &TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        TcpStream::poll_write(&self, cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        if offered == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        let write = |mut io: &mio::net::TcpStream| io.write_vectored(buffers);
-        let n = ready!(self.inner.poll_io(Direction::Write, None, cx, write))?;
-        self.inner.moved(Direction::Write, n, offered);
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown(Shutdown::Write))
-    }
-}
-
-impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        TcpStream::poll_read(&self, cx, buffer)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        TcpStream::poll_write(&self, cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
     }
 }

@@ -17,13 +17,17 @@ const ANCHOR: u64 = 30 * 24 * 60 * 60 * 1_000_000_000;
 /// accident. Its range is 584 years; arithmetic that would leave it stays at its end, which counts
 /// as "never".
 ///
+/// `Debug` shows how far it lies from the origin of the count, as in `Instant(2592000.5s)`. The
+/// origin is 30 days before this process first asked for the time, so that there is a before; it
+/// is no date, and says nothing to another process. Look at differences.
+///
 /// asyncio: the floats of `loop.time()`.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_reactor::time::Instant;
+/// use lone::time::Instant;
 ///
 /// let now = Instant::now();
 /// let later = now + Duration::from_millis(5);

@@ -10,7 +10,7 @@ use lone_executor::{budget, trace};
 
 use crate::time::{Alarm, Instant};
 
-/// What an [`Interval`] does when a tick comes late.
+/// What an [`Interval`] does when a tick comes late; [`Burst`] unless it is told otherwise.
 ///
 /// ```text
 ///   period 10, the task is busy from 12 to 35
@@ -19,9 +19,12 @@ use crate::time::{Alarm, Instant};
 ///   Delay    0    10   35   45   55   65          from the late one on
 ///   Skip     0    10   35   40   50   60          those that were missed are left out
 /// ```
+///
+/// [`Burst`]: MissedTickBehavior::Burst
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
-    /// The missed ticks come at once, one after the other, until the count is right again.
+    /// The missed ticks come at once, one after the other, until the count is right again. This is
+    /// the default.
     #[default]
     Burst,
     /// The next tick comes a period after the late one.
@@ -42,17 +45,13 @@ pub enum MissedTickBehavior {
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_executor::Executor;
-/// use lone_reactor::{Reactor, time::interval};
 ///
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
-///     let mut interval = interval(Duration::from_millis(2));
+/// lone::run(async {
+///     let mut interval = lone::interval(Duration::from_millis(2));
 ///     let first = interval.tick().await;
 ///     let second = interval.tick().await;
 ///     assert_eq!(second - first, Duration::from_millis(2));
 /// });
-/// # Ok::<(), std::io::Error>(())
 /// ```
 #[track_caller]
 #[must_use]
@@ -76,6 +75,28 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 /// A steady pace: made by [`interval`] and [`interval_at`].
+///
+/// The period is counted from the first tick, not from the end of the work in between: it does not
+/// drift. Ticks that come late are made up for at once, unless
+/// [`set_missed_tick_behavior`](Interval::set_missed_tick_behavior) says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use lone::time::MissedTickBehavior;
+///
+/// // A virtual clock: the minutes pass in no time.
+/// lone::Builder::new().start_paused(true).run(async {
+///     let minute = Duration::from_secs(60);
+///     let mut interval = lone::interval(minute);
+///     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+///     let begin = interval.tick().await; // at once
+///     lone::sleep(minute * 5 / 2).await; // busy: two ticks are due meanwhile
+///     assert_eq!(interval.tick().await, begin + minute, "late");
+///     assert_eq!(interval.tick().await, begin + minute * 3, "the one in between is left out");
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     next: Instant,
@@ -99,6 +120,21 @@ impl Interval {
     /// # Panics
     ///
     /// When polled where no loop runs, or on another loop than at its first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// lone::Builder::new().start_paused(true).run(async {
+    ///     let mut interval = lone::interval(Duration::from_secs(60));
+    ///     let first = interval.tick().await;
+    ///     lone::sleep(Duration::from_secs(90)).await;
+    ///     let second = interval.tick().await;
+    ///     assert_eq!(second - first, Duration::from_secs(60), "when it was due");
+    ///     assert_eq!(second.elapsed(), Duration::from_secs(30), "so late it came");
+    /// });
+    /// ```
     #[track_caller]
     pub fn tick(&mut self) -> Tick<'_> {
         Tick { interval: self, site: Location::caller() }
@@ -155,7 +191,7 @@ impl Interval {
         self.missed
     }
 
-    /// Sets what happens when a tick comes late.
+    /// Sets what happens when a tick comes late. Default: [`MissedTickBehavior::Burst`].
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }

@@ -38,16 +38,13 @@ use crate::time::{Alarm, Instant};
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_executor::Executor;
-/// use lone_reactor::{Reactor, time::{Instant, sleep}};
+/// use lone::time::Instant;
 ///
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
+/// lone::run(async {
 ///     let begin = Instant::now();
-///     sleep(Duration::from_millis(5)).await;
+///     lone::sleep(Duration::from_millis(5)).await;
 ///     assert!(begin.elapsed() >= Duration::from_millis(5), "never early");
 /// });
-/// # Ok::<(), std::io::Error>(())
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
@@ -74,16 +71,13 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone_executor::Executor;
-/// use lone_reactor::{Reactor, time::{Instant, sleep_until}};
+/// use lone::time::Instant;
 ///
-/// let mut executor = Executor::new(Reactor::new()?)?;
-/// executor.block_on(async {
+/// lone::run(async {
 ///     let deadline = Instant::now() + Duration::from_millis(5);
-///     sleep_until(deadline).await;
+///     lone::sleep_until(deadline).await;
 ///     assert!(Instant::now() >= deadline);
 /// });
-/// # Ok::<(), std::io::Error>(())
 /// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {

@@ -24,9 +24,7 @@ impl Permit<'_> {
     /// # Examples
     ///
     /// ```
-    /// use lone_sync::Semaphore;
-    ///
-    /// let semaphore = Semaphore::new(2);
+    /// let semaphore = lone::Semaphore::new(2);
     /// semaphore.try_acquire().expect("there are two").forget();
     /// assert_eq!(semaphore.available(), 1);
     /// ```
