@@ -134,6 +134,22 @@ fn record(program: impl Future) -> Vec<Line> {
     record_on(lone::Builder::new().start_paused(true), program)
 }
 
+/// A logger that stumbles must not take the loop with it.
+#[test]
+fn logger_that_panics_at_a_tasks_end_loses_a_line_and_nothing_else() {
+    LISTENER.set(Some(Box::new(|text: &str| {
+        assert!(!text.contains("Task-1 has completed"), "as this test wants it to");
+    })));
+    let told = record(async {
+        let task = lone::spawn(async { 7 });
+        assert_eq!(task.await.expect("it ends well"), 7);
+    });
+    let has = |words: &str| told.iter().any(|line| line.text.contains(words));
+    assert!(!has("Task-1 has completed"));
+    assert!(has("Task-1: its slot is free again"));
+    assert!(has("main has completed"));
+}
+
 // ----- lines that are the same in every run --------------------------------------------------------
 
 /// `text` with whatever stands between `before` and `after` replaced by what `with` makes of it.

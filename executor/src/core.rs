@@ -271,18 +271,20 @@ impl Core {
     }
 
     /// Asks everybody what they wait for, by polling them once more: `main` first. An extra poll is
-    /// harmless.
+    /// harmless; who goes on all the same has the `budget` of any poll, and gives way.
     #[cold]
     pub(crate) fn ask_everybody(
         &self,
         num: Num,
+        budget: Budget,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> Answer {
         let _asking = awaits::ask();
-        let _unlimited = budget::suspend();
+        let _budget = budget::suspend();
         let mut everybody = Vec::new();
         let waker_of_main = waker(num);
         self.root.set(Some(num));
+        budget::set(budget);
         let ended = poll_main(num, &mut Context::from_waker(&waker_of_main), main);
         self.root.set(None);
         if ended {
@@ -294,6 +296,7 @@ impl Core {
         for task in tasks {
             let waker = waker(task.num());
             self.root.set(Some(task.num()));
+            budget::set(budget);
             self.poll_task(task.clone(), task.num(), &mut Context::from_waker(&waker));
             self.root.set(None);
             everybody.push(Waiting {

@@ -55,27 +55,41 @@ impl Deadlock {
     /// The first cycle of tasks that await one another's ends, if there is one.
     #[must_use]
     pub fn cycle(&self) -> Option<Vec<TaskId>> {
-        let first = |task: TaskId| {
-            let waiting = self.waiting.iter().find(|waiting| waiting.task == Some(task))?;
-            waiting.awaits.iter().find_map(|awaited| awaited.task)
-        };
-        self.waiting.iter().filter_map(|waiting| waiting.task).find_map(|start| {
-            let mut path = vec![start];
-            // A path longer than there are tasks has met a cycle that does not lead back to start.
-            while path.len() <= self.waiting.len() {
-                let next = first(*path.last()?)?;
-                if next == start {
-                    return Some(path);
+        // Depth first: each is entered once, and each of its awaits looked at once.
+        let mut entered = vec![false; self.waiting.len()];
+        let mut place_on_path = vec![None; self.waiting.len()];
+        for start in 0..self.waiting.len() {
+            let mut path: Vec<(usize, std::slice::Iter<'_, Await>)> = Vec::new();
+            let mut next = (!entered[start]).then_some(start);
+            loop {
+                if let Some(who) = next.take() {
+                    entered[who] = true;
+                    place_on_path[who] = Some(path.len());
+                    path.push((who, self.waiting[who].awaits.iter()));
                 }
-                path.push(next);
+                let Some((who, awaits)) = path.last_mut() else { break };
+                let Some(awaited) = awaits.next() else {
+                    place_on_path[*who] = None;
+                    path.pop();
+                    continue;
+                };
+                let Some(to) = awaited.task.and_then(|task| self.find(task)) else { continue };
+                if let Some(place) = place_on_path[to] {
+                    return path[place..].iter().map(|(who, _)| self.waiting[*who].task).collect();
+                }
+                next = (!entered[to]).then_some(to);
             }
-            None
-        })
+        }
+        None
+    }
+
+    /// Where a task stands in the list, which is in order.
+    fn find(&self, task: TaskId) -> Option<usize> {
+        self.waiting.binary_search_by_key(&Some(task), |waiting| waiting.task).ok()
     }
 
     fn name(&self, task: TaskId) -> String {
-        let named = self.waiting.iter().find(|waiting| waiting.task == Some(task));
-        match named.and_then(|waiting| waiting.name.as_ref()) {
+        match self.find(task).and_then(|at| self.waiting[at].name.as_ref()) {
             Some(name) => format!("{task} `{name}`"),
             None => task.to_string(),
         }

@@ -217,12 +217,17 @@ impl<P: Park> Executor<P> {
         if let Some(num) = judge
             && self.nobody_can_wake()
         {
-            return match self.core.ask_everybody(num, main) {
-                // Asking has run user code: what was certain has to be so still.
-                Answer::Deadlock(waiting) if self.nobody_can_wake() => {
+            return match self.core.ask_everybody(num, budget, main) {
+                Answer::Deadlock(waiting) => {
+                    // Asking has run user code: what was certain has to be so still. A waker that
+                    // it has cloned and dropped elsewhere would else be asked about again and again.
+                    self.drain();
+                    if self.core.slots.borrow().ready() > 0 || !self.nobody_can_wake() {
+                        return Ok(false);
+                    }
                     Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
                 }
-                Answer::Deadlock(_) | Answer::SomebodyGoesOn => Ok(false),
+                Answer::SomebodyGoesOn => Ok(false),
                 Answer::MainHasEnded => Ok(true),
             };
         }

@@ -283,6 +283,8 @@ impl<T> RemoteJoin<T> {
             running(|_| ()).is_none(),
             "RemoteJoin::wait would block the loop that runs on this thread: `.await` it instead"
         );
+        // It cannot cancel any more, and the task's waker would stand for somebody who might.
+        self.detach();
         let state = self.shared.lock();
         let waited = self.shared.done.wait_while(state, |s| s.outcome.is_none() && !s.taken);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
@@ -305,6 +307,16 @@ impl<T> RemoteJoin<T> {
         true
     }
 
+    /// Nobody can cancel from here on: the clone of the task's waker has to go, or it would stand for
+    /// somebody who might still wake it. Nor does anybody poll any more.
+    fn detach(&self) {
+        let mut state = self.shared.lock();
+        state.detached = true;
+        let (watch, joiner) = (state.watch.take(), state.joiner.take());
+        drop(state);
+        drop((watch, joiner));
+    }
+
     /// Whether the outcome is there, or was taken.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -313,15 +325,10 @@ impl<T> RemoteJoin<T> {
     }
 }
 
-/// Nobody can cancel from here on: the clone of the watching task's waker has to go, or it would
-/// stand for somebody who might still wake it.
+/// Nobody can cancel from here on, and nobody is told.
 impl<T> Drop for RemoteJoin<T> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.detached = true;
-        let (watch, joiner) = (state.watch.take(), state.joiner.take());
-        drop(state);
-        drop((watch, joiner));
+        self.detach();
     }
 }
 

@@ -1,10 +1,10 @@
 //! How does an `async fn main` become a program, and an `async fn` a test?
 //!
 //! ```text
-//!  #[lone::main(seed = 7)]              fn main() -> T {
+//!  #[lone::main(budget = 7)]              fn main() -> T {
 //!  async fn main() -> T {       ──►         let __body = async move { TYPED { BODY } };
 //!      BODY                                 ::lone::__private::run_main(
-//!  }                                            ::lone::Builder::new().seed(7), __body)
+//!  }                                            ::lone::Builder::new().budget(7), __body)
 //!                                       }
 //! ```
 //!
@@ -43,7 +43,7 @@ use proc_macro::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 /// Settings of the builder, separated by commas:
 ///
 /// ```text
-/// #[lone::main(start_paused, seed = 7, crate = "my_crate::lone")]
+/// #[lone::main(start_paused, budget = 7, crate = "my_crate::lone")]
 /// ```
 ///
 /// - `key = value` calls `.key(value)`, for every method of the builder that takes one argument.

@@ -428,6 +428,30 @@ mod tests {
         assert!(sources.forget(id, read, tickets[0]).is_none(), "it was woken");
     }
 
+    /// Polls by hand with the wakers of tasks that have ended leave no more than a few behind.
+    #[test]
+    fn waiters_that_have_ended_are_taken_out_before_the_list_grows() {
+        use lone_executor::{Executor, ThreadPark, spawn};
+
+        let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
+        let mut sources = Sources::new(false);
+        let id = sources.insert(false, || End::Unknown);
+        let most = executor.block_on(async {
+            let mut most = 0;
+            for _ in 0..1000 {
+                let kept = spawn(std::future::poll_fn(|cx| {
+                    std::task::Poll::Ready(KeptWaker::new(cx.waker()))
+                }));
+                let kept = kept.await.expect("it ends well");
+                assert!(sources.wait(id, Direction::Read, None, kept).is_none());
+                let more = sources.get(id).and_then(|source| source.readers.more.as_ref());
+                most = most.max(more.map_or(0, |more| more.0.len()));
+            }
+            most
+        });
+        assert!(most <= 8, "{most} waiters for none that lives");
+    }
+
     #[test]
     fn a_source_gone_is_not_found_and_its_successor_is_another() {
         let mut sources = Sources::new(false);

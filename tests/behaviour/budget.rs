@@ -244,3 +244,14 @@ fn operations_outside_of_a_loop_are_never_refused() {
     executor().block_on(yield_now());
     assert!(unlimited());
 }
+
+// SEM-407: a budget of nothing would refuse everything for ever.
+#[test]
+fn budget_of_zero_counts_as_one() {
+    let settings = Settings { budget: 0, event_interval: 0, ..Settings::default() };
+    executor_with(settings).block_on(async {
+        for _ in 0..100 {
+            poll_fn(budget::take).await;
+        }
+    });
+}

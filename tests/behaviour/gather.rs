@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -13,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use lone_executor::{JoinError, JoinHandle, budget, spawn, yield_now};
 use lone_sync::{Gather, gather, join, try_gather};
 
-use crate::help::{Flag, SayOnDrop, Trace, executor, lock, run_until_idle};
+use crate::help::{Counter, Flag, SayOnDrop, Trace, executor, lock, run_until_idle};
 
 /// Lets the others go first `times` times.
 pub(crate) async fn yield_times(times: usize) {
@@ -955,4 +956,41 @@ fn join_with_a_future_that_panics_drops_the_others() {
     );
     assert_eq!(message(&*panic.expect_err("the second one panics")), "on purpose");
     assert_eq!(trace.take(), "other");
+}
+
+/// Ready at its first poll, and panics when it is dropped.
+struct PanicsInDrop;
+
+impl Future for PanicsInDrop {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("a destructor, as this test wants it");
+    }
+}
+
+#[test]
+fn child_whose_destructor_panics_does_not_hold_up_those_woken_with_it() {
+    executor().block_on(async {
+        let done = Rc::new(Cell::new(false));
+        let theirs = done.clone();
+        let second = async move { theirs.set(true) };
+        let children: [Pin<Box<dyn Future<Output = ()>>>; 2] =
+            [Box::pin(PanicsInDrop), Box::pin(second)];
+        let mut gathering = gather(children);
+        let counter = Arc::new(Counter::default());
+        let waker = Waker::from(counter.clone());
+        let poll = || gathering.poll_unpin(&mut Context::from_waker(&waker)).is_pending();
+        assert!(catch_unwind(AssertUnwindSafe(poll)).is_err(), "the panic goes on");
+        assert!(!done.get());
+        assert_eq!(counter.wakes(), 1, "the second child was woken, and is to have its turn");
+        assert!(gathering.poll_unpin(&mut Context::from_waker(&waker)).is_ready());
+        assert!(done.get());
+    });
 }

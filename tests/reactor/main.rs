@@ -8,6 +8,7 @@
 mod help;
 
 mod clock;
+mod deadlock;
 mod fairness;
 mod guest;
 mod interval;

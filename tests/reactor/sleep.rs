@@ -606,3 +606,25 @@ fn sleep_polled_where_no_loop_runs_panics_and_says_what_to_do() {
     let said = panic_of(|| assert!(poll_with(&mut sleep(ms(5)), Waker::noop()).is_pending()));
     assert!(said.contains("await it inside lone::run"), "{said}");
 }
+
+/// A waker that panics when it is used.
+struct Panics;
+
+impl std::task::Wake for Panics {
+    fn wake(self: std::sync::Arc<Self>) {
+        panic!("a foreign waker, as this test wants it");
+    }
+}
+
+#[test]
+fn foreign_waker_that_panics_when_its_time_has_come_leaves_the_others_theirs() {
+    run_paused(async {
+        let mut first = sleep(ms(5));
+        let waker = Waker::from(std::sync::Arc::new(Panics));
+        assert!(poll_with(&mut first, &waker).is_pending());
+        let begin = Instant::now();
+        sleep(ms(5)).await;
+        sleep(ms(5)).await;
+        assert_eq!(begin.elapsed(), ms(10));
+    });
+}

@@ -186,7 +186,7 @@ fn body_ready_at_its_first_poll_beats_a_deadline_that_is_past() {
     });
 }
 
-// SEM-129: a handle is a future like any other; the task goes on if it is not ready.
+// SEM-129, SEM-130: a handle is a future like any other; the task goes on if it is not ready.
 #[test]
 fn handle_of_a_finished_task_beats_a_deadline_of_zero() {
     run_paused(async {

@@ -1,10 +1,11 @@
-//! `wait(…).within(…)`: a wait that is given up is no error, and cancels nothing.
+//! What is given up, and what is left, at a limit and at the end of the loop?
 
 use std::time::Duration;
 
+use lone::net::TcpListener;
 use lone::{ReturnWhen, sleep, spawn, wait, yield_now};
 
-use crate::help::{ms, paused, run_paused};
+use crate::help::{ANY, ms, paused, run_paused, secs};
 
 // SEM-109: nothing is cancelled, no error: done and pending.
 #[test]
@@ -59,4 +60,40 @@ fn wait_that_is_over_in_time_leaves_no_timer_behind() {
         }
     });
     assert_eq!(runtime.statistics().timers, 0);
+}
+
+/// Binds a socket when it is dropped, as cleanup may, and panics if it is told to.
+struct Cleanup {
+    panics: bool,
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        let listener = TcpListener::bind(ANY).expect("the loop is still there");
+        drop(listener);
+        assert!(!self.panics, "a destructor, as this test wants it");
+    }
+}
+
+// SEM-8: tasks, then timers and sockets, then the loop; each phase although the one before failed.
+#[test]
+fn shutdown_with_tasks_that_sleep_accept_and_panic_leaves_nothing_behind() {
+    let mut runtime = paused();
+    runtime.block_on(async {
+        for panics in [true, false] {
+            drop(spawn(async move {
+                let _cleanup = Cleanup { panics };
+                sleep(secs(100)).await;
+            }));
+        }
+        drop(spawn(async {
+            let listener = TcpListener::bind(ANY).expect("a port is free");
+            drop(listener.accept().await);
+        }));
+        yield_now().await;
+    });
+    assert_eq!(runtime.statistics().tasks, 3);
+    runtime.shutdown();
+    let left = runtime.statistics();
+    assert_eq!((left.tasks, left.slots, left.timers, left.sources), (0, 0, 0, 0));
 }

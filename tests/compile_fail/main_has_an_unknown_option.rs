@@ -1,0 +1,4 @@
+//! Options are methods of the builder.
+
+#[lone::main(budgets = 7)]
+async fn main() {}

@@ -1,0 +1,4 @@
+//! Only an async function has something to run.
+
+#[lone::main]
+fn main() {}
