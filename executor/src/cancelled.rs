@@ -10,7 +10,7 @@ use crate::task_id::TaskId;
 /// # Examples
 ///
 /// ```
-/// use lone_executor::Reason;
+/// use lone::Reason;
 ///
 /// let reason: Reason = "the client has gone".into();
 /// assert_eq!(reason.to_string(), "the client has gone");
@@ -53,15 +53,12 @@ pub enum Source {
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, JoinError, Source, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// executor.block_on(async {
-///     let task = spawn(std::future::pending::<()>());
+/// lone::run(async {
+///     let task = lone::spawn(std::future::pending::<()>());
 ///     task.cancel("no longer needed");
-///     let Err(JoinError::Cancelled(cancelled)) = task.await else { panic!("it was cancelled") };
+///     let Err(lone::JoinError::Cancelled(cancelled)) = task.await else { panic!("it was cancelled") };
 ///     assert_eq!(cancelled.reason().to_string(), "no longer needed");
-///     assert_eq!(cancelled.source(), Source::Explicit);
+///     assert_eq!(cancelled.source(), lone::Source::Explicit);
 /// });
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -81,10 +81,7 @@ impl std::error::Error for JoinError {
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let answer = executor.block_on(async { spawn(async { 42 }).named("answer").await });
+/// let answer = lone::run(async { lone::spawn(async { 42 }).named("answer").await });
 /// assert_eq!(answer.expect("it neither panics nor is cancelled"), 42);
 /// ```
 #[must_use = "dropping it detaches the task: say so with `drop(handle)`, or await it"]
@@ -153,11 +150,8 @@ impl<T> JoinHandle<T> {
     /// # Examples
     ///
     /// ```
-    /// use lone_executor::{Executor, ThreadPark, spawn};
-    ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let task = spawn(std::future::pending::<()>());
+    /// lone::run(async {
+    ///     let task = lone::spawn(std::future::pending::<()>());
     ///     assert!(task.cancel("enough"));
     ///     assert!(task.await.is_err_and(|error| error.is_cancelled()));
     /// });
@@ -202,13 +196,10 @@ impl<T> JoinHandle<T> {
     /// # Examples
     ///
     /// ```
-    /// use lone_executor::{Executor, ThreadPark, spawn, yield_now};
-    ///
-    /// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    /// executor.block_on(async {
-    ///     let mut task = spawn(async { 42 });
+    /// lone::run(async {
+    ///     let mut task = lone::spawn(async { 42 });
     ///     assert!(task.peek().is_none(), "it has not run yet");
-    ///     yield_now().await;
+    ///     lone::yield_now().await;
     ///     assert!(matches!(task.peek(), Some(Ok(42))));
     ///     assert!(matches!(task.try_join(), Some(Ok(42))), "it was still there to be taken");
     ///     assert!(task.peek().is_none());

@@ -9,11 +9,8 @@ use std::sync::{Mutex, PoisonError};
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, JoinError, ThreadPark, spawn};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let joined = executor.block_on(async { spawn(async { panic!("out of {}", "cheese") }).await });
-/// let Err(JoinError::Panicked(panic)) = joined else { panic!("the task panicked") };
+/// let joined = lone::run(async { lone::spawn(async { panic!("out of {}", "cheese") }).await });
+/// let Err(lone::JoinError::Panicked(panic)) = joined else { panic!("the task panicked") };
 /// assert_eq!(panic.message(), "out of cheese");
 /// ```
 pub struct Panic(Box<Inner>);

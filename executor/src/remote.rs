@@ -35,21 +35,19 @@ impl std::error::Error for Closed {}
 /// # Examples
 ///
 /// ```
-/// use lone_executor::{Executor, ThreadPark};
-///
-/// let mut executor = Executor::new(ThreadPark::new()).expect("a loop index is free");
-/// let remote = executor.remote();
-/// let thread = std::thread::spawn(move || {
-///     // The future is made on the loop's thread, so it may hold an `Rc`.
-///     let joined = remote.spawn(|| async { *std::rc::Rc::new(42) }).expect("the loop is alive");
-///     joined.wait().expect("it neither panics nor is cancelled")
-/// });
-/// executor.block_on(async {
+/// let answer = lone::run(async {
+///     let remote = lone::remote();
+///     let thread = std::thread::spawn(move || {
+///         // The future is made on the loop's thread, so it may hold an `Rc`.
+///         let joined = remote.spawn(|| async { *std::rc::Rc::new(42) }).expect("the loop lives");
+///         joined.wait().expect("it neither panics nor is cancelled")
+///     });
 ///     while !thread.is_finished() {
-///         lone_executor::yield_now().await;
+///         lone::yield_now().await;
 ///     }
+///     thread.join().expect("it ends well")
 /// });
-/// assert_eq!(thread.join().expect("it ends well"), 42);
+/// assert_eq!(answer, 42);
 /// ```
 ///
 /// As long as one lives its loop cannot be sure that nobody will wake it: a deadlock is not found.

@@ -1,4 +1,15 @@
-//! What tasks use among themselves.
+//! What tasks of lone use among themselves. No `unsafe`; everything that waits stands on one wait list,
+//! everything that polls many on child slots.
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
+//! | `semaphore`, `event`, `queue` | how do they share permits, a signal, items? |
+//! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
+//! | `race` | how does one wait for the first of several? |
+//! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
+//! | `timeout` | how does one stop waiting after a while? |
+
 #![forbid(unsafe_code)]
 
 mod cancel_all;
@@ -8,6 +19,7 @@ mod join;
 mod queue;
 mod race;
 mod semaphore;
+mod timeout;
 mod try_gather;
 mod wait;
 mod wait_list;
@@ -20,6 +32,7 @@ pub use queue::{
 };
 pub use race::{Race, race};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use try_gather::{TryGather, try_gather};
 pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 
@@ -28,7 +41,3 @@ pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 pub mod __private {
     pub use crate::join::{Join, JoinArm, JoinArms, join, join_arm};
 }
-
-mod timeout;
-
-pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
