@@ -12,6 +12,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::inbox::{Inbox, Item};
+use crate::num::Num;
 use crate::park::{Release, Unpark};
 
 const INDEX_BITS: u32 = 16;
@@ -40,7 +41,7 @@ struct Registry {
 
 struct Entry {
     tenant: Option<(LoopNumber, Arc<Inbox>)>,
-    /// Where the next tenant's generations begin.
+    /// Where the tenant's generations begin, or the next one's if there is none.
     base: u32,
 }
 
@@ -88,11 +89,13 @@ pub(crate) fn unregister(number: LoopNumber, next_base: Option<u32>) {
     drop(tenant);
 }
 
-/// The inbox of the loop that has this index now.
-pub(crate) fn by_index(index: u16) -> Option<Arc<Inbox>> {
+/// The inbox of the loop in which `num` may live: not that of a later loop with the same index, whose
+/// generations begin above all of its predecessors'.
+pub(crate) fn by_num(num: Num) -> Option<Arc<Inbox>> {
     let registry = registry();
-    let (_, inbox) = registry.entries.get(usize::from(index))?.tenant.as_ref()?;
-    Some(inbox.clone())
+    let entry = registry.entries.get(usize::from(num.loop_index()))?;
+    let (_, inbox) = entry.tenant.as_ref()?;
+    (num.generation() >= entry.base).then(|| inbox.clone())
 }
 
 /// The inbox of the loop with this number, while it lives.

@@ -62,7 +62,7 @@ pub(crate) fn wake_and_drop(num: Num) {
     if running(|core| core.index() == num.loop_index()) == Some(true) {
         wake(num);
         dropped(num);
-    } else if let Some(inbox) = registry::by_index(num.loop_index()) {
+    } else if let Some(inbox) = registry::by_num(num) {
         let _ = inbox.push(Item::WakeAndDrop(num));
     }
 }
@@ -84,7 +84,7 @@ fn count(num: Num, here: fn(&mut Slots, Num), elsewhere: Item) {
             && core.slots.try_borrow_mut().map(|mut slots| here(&mut slots, num)).is_ok()
     });
     if counted != Some(true)
-        && let Some(inbox) = registry::by_index(num.loop_index())
+        && let Some(inbox) = registry::by_num(num)
     {
         // A loop that has ended judges nobody any more.
         let _ = inbox.push(elsewhere);
@@ -93,7 +93,7 @@ fn count(num: Num, here: fn(&mut Slots, Num), elsewhere: Item) {
 
 #[cold]
 fn wake_from_outside(num: Num) {
-    if let Some(inbox) = registry::by_index(num.loop_index()) {
+    if let Some(inbox) = registry::by_num(num) {
         // A loop that has ended has nobody to wake: the item is dropped, and holds nothing.
         let _ = inbox.push(Item::Wake(num));
     }
