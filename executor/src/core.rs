@@ -265,9 +265,10 @@ impl Core {
             joiner.wake_in_the_loop(); // [8] join
         }
         let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
+        drop(leftover);
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
-        drop((leftover, task));
+        drop(task);
     }
 
     /// Asks everybody what they wait for, by polling them once more: `main` first. An extra poll is
