@@ -230,7 +230,8 @@ fn clone_consumed_by_its_wake_is_a_deadlock() {
         poll_fn(|cx| {
             polls.set(polls.get() + 1);
             if polls.get() == 1 {
-                cx.waker().clone().wake();
+                let clone = cx.waker().clone();
+                clone.wake();
             }
             Poll::<()>::Pending
         }),
@@ -378,15 +379,17 @@ fn waker_rebuilt_on_a_thread_from_its_parts_is_heard() {
     drop(verdict(&mut executor, pending::<()>()));
 }
 
-/// Hands the waker of a loop to `elsewhere` on a thread, with what to call before that wakes it:
-/// it returns when the loop waits.
+/// Hands the waker of a loop to `elsewhere` on a thread, which drops it, with what to call before it
+/// is woken all the same: it returns when the loop has seen the drop, and waits.
 fn keep_elsewhere(elsewhere: impl FnOnce(Waker, Box<dyn FnOnce()>) + Send + 'static) {
     let (mut executor, parked) = announcing();
     let woken = Arc::new(OnceLock::new());
     let set = woken.clone();
     let keep = move |waker: Waker| {
         thread::spawn(move || {
+            parked.recv_timeout(PATIENCE).expect("the loop waits for this one");
             let before = move || {
+                // This one has been dropped, which the loop has seen: and waits again.
                 parked.recv_timeout(PATIENCE).expect("the loop waits for who keeps its waker");
                 set.set(()).expect("it is set once");
             };
@@ -460,9 +463,12 @@ fn waker_kept_by_a_handle_of_another_loop_is_no_verdict() {
 /// it waits for is set when a thread has seen the loop wait.
 fn move_a_gather(
     owner_goes_on: bool,
+    may_judge: bool,
     next: impl FnOnce(Pin<Box<dyn Future<Output = ()>>>) -> JoinHandle<()>,
 ) {
     let (mut executor, parked) = announcing();
+    // With it nobody is asked, which would make up for a lost wake.
+    let _remote = (!may_judge).then(|| executor.remote());
     let outside = SharedFlag::default();
     let set = outside.clone();
     thread::spawn(move || {
@@ -477,7 +483,8 @@ fn move_a_gather(
         drop(spawn(async move {
             let waits = [waited.clone(), waited].map(|event| async move { event.wait().await });
             let mut group = Box::pin(gather(waits));
-            poll_fn(|cx| Poll::Ready(assert!(group.poll_unpin(cx).is_pending()))).await;
+            let first = poll_fn(|cx| Poll::Ready(group.poll_unpin(cx))).await;
+            assert!(first.is_pending());
             to.replace(Some(group));
             ready.set();
             if owner_goes_on {
@@ -496,16 +503,16 @@ fn move_a_gather(
 // F2: its children wake whoever polls it now.
 #[test]
 fn gather_moved_between_tasks_is_woken_where_it_is_now() {
-    for owner_goes_on in [false, true] {
-        move_a_gather(owner_goes_on, spawn);
+    for (owner_goes_on, may_judge) in [(false, false), (false, true), (true, false), (true, true)] {
+        move_a_gather(owner_goes_on, may_judge, spawn);
     }
 }
 
 // F2, F14: also within a foreign combinator.
 #[test]
 fn gather_moved_into_a_foreign_combinator_is_woken_there() {
-    for owner_goes_on in [false, true] {
-        move_a_gather(owner_goes_on, |group| {
+    for (owner_goes_on, may_judge) in [(false, false), (false, true), (true, false), (true, true)] {
+        move_a_gather(owner_goes_on, may_judge, |group| {
             spawn(async move {
                 let mut many: FuturesUnordered<_> = [group].into_iter().collect();
                 many.next().await;
@@ -1046,14 +1053,35 @@ fn remote_that_spawns_and_goes_has_its_task_run() {
     executor.block_on(event.wait());
 }
 
+// SEM-22, F13: what came in during the batch is taken in before anybody is asked.
+#[test]
+fn work_that_comes_in_before_the_loop_would_wait_is_done_without_asking() {
+    let mut executor = executor();
+    let (event, polls) = (Rc::new(Event::new()), Rc::new(Cell::new(0)));
+    GO.set(Some(event.clone()));
+    executor.block_on(counting(polls.clone(), async {
+        let remote = lone_executor::remote();
+        let set = || async { GO.take().expect("it is there").set() };
+        let spawned = thread::spawn(move || drop(remote.spawn(set).expect("the loop is alive")));
+        spawned.join().expect("it ends well");
+        event.wait().await;
+    }));
+    assert_eq!(polls.get(), 2, "at first, and when the event was set");
+}
+
 /// A task that was spawned from a thread and waits for ever; remote and handle go to `with`.
 fn remote_task(with: impl FnOnce(Remote, RemoteJoin<()>) + Send + 'static) -> Deadlock {
-    let (mut executor, parked) = announcing();
+    let mut executor = executor();
     let remote = executor.remote();
     thread::spawn(move || {
-        let joined = remote.spawn(|| async { Event::new().wait().await });
-        parked.recv_timeout(PATIENCE).expect("the loop waits for this thread");
-        with(remote, joined.expect("the loop is alive"));
+        let (say, begun) = mpsc::channel();
+        let stuck = move || async move {
+            say.send(()).expect("it is heard");
+            Event::new().wait().await;
+        };
+        let joined = remote.spawn(stuck).expect("the loop is alive");
+        begun.recv_timeout(PATIENCE).expect("it begins");
+        with(remote, joined);
     });
     verdict(&mut executor, pending::<()>())
 }

@@ -476,7 +476,7 @@ fn loops_side_by_side_judge_each_for_itself() {
         .map(|n: u64| {
             thread::spawn(move || {
                 for round in 0..50 {
-                    if (n + round) % 2 == 0 {
+                    if (n + round).is_multiple_of(2) {
                         verdict_on(&mut runtime(), async {
                             sleep(Duration::from_micros(round)).await;
                             Event::new().wait().await;
