@@ -59,6 +59,28 @@ pub(crate) fn is_asking() -> bool {
     ASKING.get()
 }
 
+/// Nobody asks for now, for another loop runs inside of a poll; what was is put back when the guard
+/// is dropped.
+pub(crate) fn suspend() -> Suspended {
+    Suspended {
+        asking: ASKING.replace(false),
+        listening: LISTENING.replace(cfg!(feature = "trace")),
+    }
+}
+
+/// While it lives another loop runs.
+pub(crate) struct Suspended {
+    asking: bool,
+    listening: bool,
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        ASKING.set(self.asking);
+        LISTENING.set(self.listening);
+    }
+}
+
 /// Listens to everybody until the guard is dropped.
 pub(crate) fn ask() -> Asking {
     drop(take_since(0));

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use crate::awaits;
 use crate::budget::{self, Budget};
 use crate::core::{Answer, Core, Phase, shutdown_reason};
 use crate::deadlock::Deadlock;
@@ -389,6 +390,7 @@ impl<P: Park> Executor<P> {
             _core: enter(self.core.clone()),
             _park: self.park.enter(self.core.number()),
             _budget: budget::suspend(),
+            _awaits: awaits::suspend(),
         }
     }
 
@@ -420,6 +422,7 @@ struct Here<P: Park> {
     _core: Entered,
     _park: P::Entered,
     _budget: budget::Suspended,
+    _awaits: awaits::Suspended,
 }
 
 /// The slot of a main future: its number is stale once this is dropped.

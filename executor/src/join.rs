@@ -222,7 +222,13 @@ impl<T> JoinHandle<T> {
             Some(joined) if !joined.task().has_ended() => {
                 // The one before is dropped here, outside of any borrow.
                 drop(joined.task().set_joiner(KeptWaker::new(cx.waker())));
-                trace::awaits_task(joined.task().id(), joined.task().spawned());
+                let task = joined.task();
+                // The numbers of another loop's tasks are not this one's.
+                if running(|core| core.index() == task.num().loop_index()) == Some(true) {
+                    trace::awaits_task(task.id(), task.spawned());
+                } else {
+                    trace::awaits("the end of a task of another loop", task.spawned());
+                }
                 Poll::Pending
             }
             _ => Poll::Ready(()),

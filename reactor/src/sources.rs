@@ -138,6 +138,11 @@ impl Waiters {
         waiter.map(|waiter| waiter.waker)
     }
 
+    fn is_anybody_there(&self) -> bool {
+        let more = self.more.iter().flat_map(|more| &more.0);
+        std::iter::once(&self.first).chain(more).any(|waiter| !waiter.waker.is_stale())
+    }
+
     fn is_empty(&self) -> bool {
         self.first.waker.is_nobody() && self.more.is_none()
     }
@@ -352,8 +357,9 @@ impl Sources {
 }
 
 impl Source {
+    /// Whether somebody waits who is still there: who polls by hand does not take itself out.
     fn is_waited_for(&self) -> bool {
-        !(self.readers.is_empty() && self.writers.is_empty())
+        self.readers.is_anybody_there() || self.writers.is_anybody_there()
     }
 
     fn waiters(&mut self, direction: Direction) -> &mut Waiters {

@@ -1199,6 +1199,39 @@ fn waker_cloned_and_dropped_in_a_loop_turned_inside_is_counted() {
     drop(verdict(&mut executor, main));
 }
 
+// SEM-22, SEM-427, F1: loops of several threads that give each other work: a verdict comes to each
+// when the one before it has let go of it, and not earlier.
+#[test]
+fn loops_in_a_ring_come_to_the_verdict_one_after_the_other() {
+    const LOOPS: usize = 4;
+    const ROUNDS: usize = 200;
+    let (give, take): (Vec<Sender<Remote>>, Vec<_>) = (0..LOOPS).map(|_| mpsc::channel()).unzip();
+    let threads: Vec<_> = (0..LOOPS)
+        .zip(take)
+        .map(|(own, take)| {
+            let before = give[(own + LOOPS - 1) % LOOPS].clone();
+            thread::spawn(move || {
+                let (mut executor, rounds) = (executor(), Cell::new(0));
+                before.send(executor.remote()).expect("its thread runs");
+                let next = take.recv_timeout(PATIENCE).expect("it comes");
+                let report = verdict(&mut executor, async {
+                    for _ in 0..ROUNDS {
+                        let joined = next.spawn(|| async { yield_now().await });
+                        joined.expect("the loop is alive").await.expect("it ends well");
+                        rounds.set(rounds.get() + 1);
+                    }
+                    drop(next);
+                    pending::<()>().await;
+                });
+                (rounds.get(), tasks(&report))
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().expect("it ends well"), (ROUNDS, vec![]));
+    }
+}
+
 // SEM-22, F14: a host judges by itself: a turn never does.
 #[test]
 fn turn_of_a_guest_never_judges() {
@@ -1534,4 +1567,17 @@ fn random_programs_that_get_stuck_are_always_a_deadlock() {
             Ok(()) => assert_eq!(stuck, [0_u64; 0], "program {seed}"),
         }
     }
+}
+
+// F22: the numbers of another loop's tasks are not this one's.
+#[test]
+fn task_that_awaits_one_of_another_loop_is_in_no_cycle() {
+    let other = executor();
+    let elsewhere = other.spawn(pending::<()>());
+    let report = verdict(&mut executor(), async {
+        drop(spawn(async { drop(elsewhere.await) }));
+        pending::<()>().await;
+    });
+    assert_eq!(report.cycle(), None);
+    assert!(report.to_string().contains("the end of a task of another loop"), "{report}");
 }
