@@ -218,24 +218,34 @@ impl<P: Park> Executor<P> {
         if let Some(num) = judge
             && self.nobody_can_wake()
         {
-            return match self.core.ask_everybody(num, budget, main) {
-                Answer::Deadlock(waiting) => {
-                    // Asking has run user code: what was certain has to be so still. A waker that
-                    // it has cloned and dropped elsewhere would else be asked about again and again.
-                    self.drain();
-                    if self.core.slots.borrow().ready() > 0 || !self.nobody_can_wake() {
-                        return Ok(false);
-                    }
-                    Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
-                }
-                Answer::SomebodyGoesOn => Ok(false),
-                Answer::MainHasEnded => Ok(true),
-            };
+            return self.judge(num, budget, main);
         }
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
         self.look(limit)?;
         Ok(false)
+    }
+
+    /// Nobody can wake anybody: asks everybody what they wait for, and gives the verdict.
+    #[cold]
+    fn judge(
+        &mut self,
+        num: Num,
+        budget: Budget,
+        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+    ) -> Result<bool, RunError> {
+        let waiting = match self.core.ask_everybody(num, budget, main) {
+            Answer::MainHasEnded => return Ok(true),
+            Answer::SomebodyGoesOn => return Ok(false),
+            Answer::Deadlock(waiting) => waiting,
+        };
+        // Asking has run user code: what was certain has to be so still. A waker that it has cloned
+        // and dropped elsewhere would else be asked about again and again.
+        self.drain();
+        if self.core.slots.borrow().ready() > 0 || !self.nobody_can_wake() {
+            return Ok(false);
+        }
+        Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
     }
 
     /// Whether it is certain that nobody can wake anybody. Nobody is ready, and the inbox has been
