@@ -15,8 +15,8 @@ use crate::Builder;
 ///
 /// # Panics
 ///
-/// If a loop is running on this thread, if the system refuses descriptors, and where `main`
-/// panics: after the shutdown.
+/// If a loop is running on this thread, if the system refuses descriptors, if everybody waits and
+/// nothing can wake anybody (with the report), and where `main` panics: after the shutdown.
 ///
 /// # Examples
 ///
@@ -38,7 +38,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// # Errors
 ///
 /// [`RunError::Nested`] if a loop is running on this thread: `main` is dropped without a poll.
-/// [`RunError::Io`] if the system refuses descriptors, or to wait.
+/// [`RunError::Deadlock`] if everybody waits and it is certain that nothing can wake anybody; the
+/// report says who waits for what. [`RunError::Io`] if the system refuses descriptors, or to wait.
 ///
 /// # Panics
 ///

@@ -95,7 +95,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread, if the system refuses to wait, and where `main` panics.
+    /// If a loop is running on this thread, if this one was shut down, if everybody waits and nothing
+    /// can wake anybody (with the report), if the system refuses to wait, and where `main` panics.
     ///
     /// # Examples
     ///
@@ -115,8 +116,10 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`RunError::Nested`] if a loop is running on this thread; [`RunError::Io`] if the system
-    /// refuses to wait.
+    /// [`RunError::Nested`] if a loop is running on this thread, [`RunError::Closed`] after
+    /// [`Runtime::shutdown`]: `main` is dropped unpolled. [`RunError::Deadlock`] if everybody waits
+    /// and it is certain that nothing can wake anybody: `main` is dropped where it waits.
+    /// [`RunError::Io`] if the system refuses to wait.
     ///
     /// # Panics
     ///
@@ -143,7 +146,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// What the system says about waiting.
+    /// What the system says about waiting; [`RunError::Closed`] within, after [`Runtime::shutdown`].
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
         self.executor.turn(max_wait)
     }

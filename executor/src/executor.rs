@@ -91,8 +91,8 @@ impl<P: Park> Executor<P> {
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread, if this one was shut down, if the system refuses to
-    /// wait, and where `main` panics.
+    /// If a loop is running on this thread, if this one was shut down, if everybody waits and nothing
+    /// can wake anybody, if the system refuses to wait, and where `main` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&mut self, main: F) -> F::Output {
         match self.try_block_on(main) {
@@ -333,12 +333,6 @@ impl<P: Park> Executor<P> {
     #[must_use]
     pub fn park(&self) -> &P {
         &self.park
-    }
-
-    /// The park, to be changed between two turns.
-    #[must_use]
-    pub fn park_mut(&mut self) -> &mut P {
-        &mut self.park
     }
 
     /// Cancels every task that is left and waits until all have ended, for the grace period at

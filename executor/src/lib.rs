@@ -1,4 +1,4 @@
-//! The executor of lone: tasks, wakers, cleanups, one ready queue, and a [`Park`] to wait with.
+//! The executor of lone: tasks, wakers, one ready queue, and a [`Park`] to wait with.
 //!
 //! No I/O, no clock, no thread of its own. A task's life is nine stations, a turn of the loop five
 //! beats; the tags stand in the code where the thing happens:

@@ -57,7 +57,7 @@ fn wake_slow(num: Num) {
     }
 }
 
-/// [6] wake by value: a clone has gone with it. From outside that is one message.
+/// `[6]` wake by value: a clone has gone with it. From outside that is one message.
 pub(crate) fn wake_and_drop(num: Num) {
     if running(|core| core.index() == num.loop_index()) == Some(true) {
         wake(num);
@@ -134,19 +134,6 @@ impl KeptWaker {
             }
             _ => KeptWaker(Kept::Foreign(waker.clone())),
         }
-    }
-
-    /// Keeps `waker` instead of what was kept; an equal one is left as it is.
-    ///
-    /// Returns what was kept before if that has to be dropped: drop it after your borrow has
-    /// ended, for the destructor of a foreign waker is user code.
-    #[inline]
-    #[must_use = "drop it after the borrow has ended"]
-    pub fn update(&mut self, waker: &Waker) -> Option<KeptWaker> {
-        if self.will_wake(waker) {
-            return None;
-        }
-        Some(std::mem::replace(self, KeptWaker::new(waker)))
     }
 
     /// Whether this wakes the same task as `waker`.
