@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::cleanup::CleanupErrors;
+use crate::current::current_task;
 use crate::task_id::TaskId;
 
 /// Why somebody asked for a cancel, in words.
@@ -46,7 +48,8 @@ pub enum Source {
     Shutdown,
 }
 
-/// The error of what was cancelled: the first reason given, its source, and the task that asked.
+/// The error of what was cancelled: the first reason given, its source, the task that asked, and what
+/// failed of its cleanups. Two are equal if the first three are.
 ///
 /// asyncio: `CancelledError`, whose message is the reason.
 ///
@@ -64,16 +67,44 @@ pub enum Source {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cancelled(Box<Inner>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Inner {
     reason: Reason,
     source: Source,
     by: Option<TaskId>,
+    cleanup: CleanupErrors,
 }
+
+impl PartialEq for Inner {
+    fn eq(&self, other: &Inner) -> bool {
+        (&self.reason, self.source, self.by) == (&other.reason, other.source, other.by)
+    }
+}
+
+impl Eq for Inner {}
 
 impl Cancelled {
     pub(crate) fn new(reason: Reason, source: Source, by: Option<TaskId>) -> Cancelled {
-        Cancelled(Box::new(Inner { reason, source, by }))
+        let cleanup = CleanupErrors::default();
+        Cancelled(Box::new(Inner { reason, source, by, cleanup }))
+    }
+
+    /// A cancel that the task which is running now asks for.
+    #[must_use]
+    pub fn by_current_task(why: impl Into<Reason>) -> Cancelled {
+        Cancelled::new(why.into(), Source::Explicit, current_task())
+    }
+
+    /// What failed of the cleanups is told with the cancel.
+    pub(crate) fn attach(&mut self, errors: CleanupErrors) {
+        self.0.cleanup = errors;
+    }
+
+    /// The same, with what failed of the cleanups: for scopes that tell their own cancel.
+    #[must_use]
+    pub fn with_cleanup_errors(mut self, errors: CleanupErrors) -> Cancelled {
+        self.0.cleanup = errors;
+        self
     }
 
     /// The first reason that was given.
@@ -93,6 +124,12 @@ impl Cancelled {
     pub fn by(&self) -> Option<TaskId> {
         self.0.by
     }
+
+    /// What failed of the cleanups that were awaited after the cancel.
+    #[must_use]
+    pub fn cleanup_errors(&self) -> &CleanupErrors {
+        &self.0.cleanup
+    }
 }
 
 impl fmt::Debug for Cancelled {
@@ -109,10 +146,15 @@ impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cancelled: {}", self.0.reason)?;
         match self.0.by {
-            Some(task) => write!(f, " (by {task})"),
-            None => Ok(()),
+            Some(task) => write!(f, " (by {task})")?,
+            None => {}
         }
+        if self.0.cleanup.is_empty() { Ok(()) } else { write!(f, "; its {}", self.0.cleanup) }
     }
 }
 
-impl std::error::Error for Cancelled {}
+impl std::error::Error for Cancelled {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cleanup.first()
+    }
+}

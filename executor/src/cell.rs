@@ -6,12 +6,14 @@
 //!           │ vtable  owners  state  cancel?  joiner          │   the slot, the handle, a poll
 //!           │ number  id  spawn line  notes                   │
 //!           ├ Stage ─────────────────────────────────────────┤
-//!           │ Idle, Running, Dropping: future    Done: output │   Taken: nothing
+//!           │ Idle, Running, Dropping: future    Done: output │   Closing: output   Taken: nothing
 //!           └─────────────────────────────────────────────────┘
 //!
 //!           ┌──────────── poll: Pending ───────────┐
 //!           ▼                                      │
 //!         Idle ── poll, or stop ──► Running ── Ready, panic, or stop ──► Dropping ──► Done ──► Taken
+//!                                                                                    ▲ ▼
+//!                                       its cleanups are awaited before it has ended: Closing
 //! ```
 //!
 //! Invariants:
@@ -41,6 +43,7 @@ use std::task::{Context, Poll};
 
 use crate::block;
 use crate::cancelled::Cancelled;
+use crate::cleanup::{CleanupErrors, Key};
 use crate::core::Core;
 use crate::join::JoinError;
 use crate::num::Num;
@@ -56,6 +59,7 @@ pub(crate) enum State {
     Idle,
     Running,
     Dropping,
+    Closing,
     Done,
     Taken,
 }
@@ -82,6 +86,10 @@ struct Header {
 struct Notes {
     name: Option<TaskName>,
     cancelled: Option<Cancelled>,
+    /// The queue of the cleanups that it has adopted.
+    adopter: Option<Key>,
+    /// It runs cleanups itself: nobody can cancel it.
+    is_cleanup: bool,
 }
 
 /// What depends on the future's type. All of them: the pointer is a live block made for that type.
@@ -94,6 +102,8 @@ struct VTable {
     take: unsafe fn(NonNull<Header>, NonNull<()>),
     /// Any state. Where the output is while it is there; nothing is read or written.
     place: unsafe fn(NonNull<Header>) -> NonNull<()>,
+    /// State Done. Leaves the errors of cleanups with an outcome that is a cancel, else returns them.
+    attach: unsafe fn(NonNull<Header>, CleanupErrors) -> Option<CleanupErrors>,
     /// No owner is left: drops what the state says is there, and gives the block back.
     free: unsafe fn(NonNull<Header>),
     size: usize,
@@ -154,6 +164,7 @@ impl<F: Future> TaskCell<F> {
         stop: Self::stop,
         take: Self::take,
         place: Self::place,
+        attach: Self::attach,
         free: Self::free,
         size: size_of::<F>(),
     };
@@ -245,11 +256,22 @@ impl<F: Future> TaskCell<F> {
         unsafe { NonNull::new_unchecked(Self::output(cell).cast()) }
     }
 
+    unsafe fn attach(cell: NonNull<Header>, errors: CleanupErrors) -> Option<CleanupErrors> {
+        // SAFETY: Done: the output is there. The caller makes sure that nobody borrows it.
+        match unsafe { &mut *Self::output(cell) } {
+            Err(JoinError::Cancelled(cancelled)) => {
+                cancelled.attach(errors);
+                None
+            }
+            _ => Some(errors),
+        }
+    }
+
     unsafe fn free(cell: NonNull<Header>) {
         // SAFETY: no owner is left, but the block is valid until it is given back below.
         let header = unsafe { cell.as_ref() };
         match header.state.get() {
-            State::Done => {
+            State::Done | State::Closing => {
                 // SAFETY: Done: the output is there, and nobody can reach it any more.
                 let output = unsafe { ptr::read(Self::output(cell)) };
                 if let Err(JoinError::Panicked(panic)) = &output {
@@ -326,10 +348,10 @@ impl Task {
         true
     }
 
-    /// Asks for a cancel. `false`: the task has ended. The first reason is kept.
+    /// Asks for a cancel. `false`: the task has ended, or runs cleanups. The first reason is kept.
     pub(crate) fn ask_cancel(&self, why: impl FnOnce() -> Cancelled) -> bool {
         let header = self.header();
-        if self.has_ended() {
+        if self.has_ended() || self.is_cleanup() {
             return false;
         }
         if !header.cancel_asked.replace(true) {
@@ -352,6 +374,61 @@ impl Task {
     /// Whether the outcome is there, or was taken.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.header().state.get(), State::Done | State::Taken)
+    }
+
+    /// Whether its body has gone: it has ended, or awaits its cleanups before it does.
+    pub(crate) fn is_over(&self) -> bool {
+        self.has_ended() || self.is_closing()
+    }
+
+    /// Whether its body has gone and its cleanups are awaited.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.header().state.get() == State::Closing
+    }
+
+    /// Its outcome is there, but its cleanups come first: to everybody else it has not ended yet.
+    pub(crate) fn begin_closing(&self) {
+        debug_assert_eq!(self.header().state.get(), State::Done, "its body has gone");
+        self.header().state.set(State::Closing);
+    }
+
+    /// Its cleanups have run: it has ended.
+    pub(crate) fn end_closing(&self) {
+        debug_assert_eq!(self.header().state.get(), State::Closing, "it was closing");
+        self.header().state.set(State::Done);
+    }
+
+    /// Leaves the errors of cleanups with its outcome if that is a cancel, else returns them.
+    ///
+    /// Called before anybody has been told that the outcome is there.
+    pub(crate) fn attach(&self, errors: CleanupErrors) -> Option<CleanupErrors> {
+        if self.header().state.get() != State::Done {
+            return Some(errors);
+        }
+        // SAFETY: *Typed once*, Done was seen here; the joiner has not been told, so that nobody
+        // has come to look at the outcome, and `self` is not a `Joined`, which alone lends it.
+        unsafe { (self.header().vtable.attach)(self.0, errors) }
+    }
+
+    /// The queue of the cleanups that it has adopted.
+    pub(crate) fn adopter(&self) -> Option<Key> {
+        self.with_notes(|notes| notes.adopter)
+    }
+
+    pub(crate) fn set_adopter(&self, adopter: Key) {
+        self.with_notes(|notes| notes.adopter = Some(adopter));
+    }
+
+    /// Whether it runs cleanups.
+    pub(crate) fn is_cleanup(&self) -> bool {
+        let notes = self.header().notes.take();
+        let is_cleanup = notes.as_ref().is_some_and(|notes| notes.is_cleanup);
+        self.header().notes.set(notes);
+        is_cleanup
+    }
+
+    pub(crate) fn set_cleanup(&self) {
+        self.with_notes(|notes| notes.is_cleanup = true);
     }
 
     /// Sets who is woken at the end; returns who was to be woken before.
@@ -391,9 +468,18 @@ impl Task {
         Task::describe_header(self.header())
     }
 
-    fn describe_header(header: &Header) -> String {
+    /// "Task-3 `crawler`".
+    pub(crate) fn name_in_full(&self) -> String {
+        Task::name_in_full_of(self.header())
+    }
+
+    fn name_in_full_of(header: &Header) -> String {
         let name = Task::name_of(header).map(|name| format!(" `{name}`")).unwrap_or_default();
-        format!("{}{name}, spawned at {}", header.id, header.spawned)
+        format!("{}{name}", header.id)
+    }
+
+    fn describe_header(header: &Header) -> String {
+        format!("{}, spawned at {}", Task::name_in_full_of(header), header.spawned)
     }
 
     fn name_of(header: &Header) -> Option<TaskName> {

@@ -16,7 +16,8 @@ use log::Level;
 use crate::awaits;
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
-use crate::cell::{self, Task};
+use crate::cell::{self, Joined, Task};
+use crate::cleanup::Adopters;
 use crate::deadlock::Waiting;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
@@ -60,6 +61,7 @@ pub(crate) struct Core {
     pub(crate) slots: RefCell<Slots>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) phase: Cell<Phase>,
+    pub(crate) adopters: Adopters,
     /// The root that is being polled: a task or main.
     root: Cell<Option<Num>>,
     /// The child that is being polled, on behalf of `root`.
@@ -77,6 +79,7 @@ impl Core {
             slots: RefCell::new(Slots::new(number.index(), first_generation)),
             inbox,
             phase: Cell::new(Phase::Open),
+            adopters: Adopters::default(),
             root: Cell::new(None),
             child: Cell::new(None),
             tasks_made: Cell::new(0),
@@ -87,6 +90,11 @@ impl Core {
     /// An owner of this core.
     pub(crate) fn to_rc(&self) -> Rc<Core> {
         self.me.upgrade().expect("whoever has a reference to a core has it from an owner")
+    }
+
+    /// This core, without owning it.
+    pub(crate) fn me(&self) -> Weak<Core> {
+        self.me.clone()
     }
 
     #[inline]
@@ -142,6 +150,45 @@ impl Core {
             self.refuse(future, site);
             return JoinHandle::refused();
         }
+        let joined = self.start(future, site, |_| ());
+        if self.phase.get() == Phase::Closing {
+            joined.task().ask_cancel(shutdown_reason);
+        }
+        JoinHandle::new(joined)
+    }
+
+    /// [1] spawn, of a task that runs cleanups: nobody has its handle, and nobody can cancel it.
+    /// `None`: the loop takes no task any more.
+    pub(crate) fn spawn_cleanup<F>(
+        &self,
+        runner: F,
+        name: String,
+        site: &'static Location<'static>,
+    ) -> Option<TaskId>
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        if self.phase.get() == Phase::Closed || self.slots.borrow().is_full() {
+            return None;
+        }
+        let joined = self.start(runner, site, |task| {
+            task.set_cleanup();
+            trace::emit(|| Event::Named { task: task.id(), name: name.clone() });
+            task.set_name(name.into());
+        });
+        Some(joined.task().id())
+    }
+
+    fn start<F>(
+        &self,
+        future: F,
+        site: &'static Location<'static>,
+        note: impl FnOnce(&Task),
+    ) -> Joined<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         let id = TaskId::new(self.tasks_made.get() + 1);
         assert!(
             !self.slots.borrow().is_full(),
@@ -157,12 +204,10 @@ impl Core {
             site,
             size: joined.task().size(),
         });
+        note(joined.task());
         self.slots.borrow_mut().wake(num); // [2] enqueue
         trace::emit(|| Event::Enqueue { who: trace::Who::Task(id) });
-        if self.phase.get() == Phase::Closing {
-            joined.task().ask_cancel(shutdown_reason);
-        }
-        JoinHandle::new(joined)
+        joined
     }
 
     /// Drops a future that a closed loop does not take.
@@ -223,9 +268,18 @@ impl Core {
                     }
                 }
             }
+            self.adopt_what_is_left(num);
         }
         self.root.set(None);
         main_has_ended
+    }
+
+    /// Cleanups that no scope took during the poll of `num`.
+    #[inline]
+    fn adopt_what_is_left(&self, num: Num) {
+        if self.adopters.loose() > 0 {
+            self.adopt_rest(Some(num));
+        }
     }
 
     /// Inlined into `poll_some` although a report calls it too: 20 instructions a switch (bench
@@ -257,8 +311,16 @@ impl Core {
         self.slots.borrow_mut().raise(num);
     }
 
-    /// [7] complete → [8] join → [9] reap: the body is gone and the outcome is there.
+    /// [7] complete: the body is gone and the outcome is there. Cleanups come before all else.
     fn finish(&self, task: Task) {
+        if !self.adopters.is_idle() && self.begin_closing(&task) {
+            return;
+        }
+        self.complete(task);
+    }
+
+    /// [7] complete → [8] join → [9] reap: whatever had to be awaited has been.
+    pub(crate) fn complete(&self, task: Task) {
         let joiner = task.set_joiner(KeptWaker::NOBODY);
         if !joiner.is_nobody() {
             trace::emit(|| Event::Join { task: task.id() });
@@ -271,28 +333,31 @@ impl Core {
         drop(task);
     }
 
-    /// Asks everybody what they wait for, by polling them once more: `main` first. An extra poll is
-    /// harmless; who goes on all the same has the `budget` of any poll, and gives way.
+    /// Asks everybody what they wait for, by polling them once more: `main` first, if it is there. An
+    /// extra poll is harmless; who goes on all the same has the `budget` of any poll, and gives way.
     #[cold]
     pub(crate) fn ask_everybody(
         &self,
-        num: Num,
+        main_is: Option<Num>,
         budget: Budget,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> Answer {
         let _asking = awaits::ask();
         let _budget = budget::suspend();
         let mut everybody = Vec::new();
-        let waker_of_main = waker(num);
-        self.root.set(Some(num));
-        budget::set(budget);
-        let ended = poll_main(num, &mut Context::from_waker(&waker_of_main), main);
-        self.root.set(None);
-        if ended {
-            return Answer::MainHasEnded;
+        if let Some(num) = main_is {
+            let waker = waker(num);
+            self.root.set(Some(num));
+            budget::set(budget);
+            let ended = poll_main(num, &mut Context::from_waker(&waker), main);
+            self.root.set(None);
+            if ended {
+                return Answer::MainHasEnded;
+            }
+            self.adopt_what_is_left(num);
+            let awaits = awaits::take_since(0);
+            everybody.push(Waiting { task: None, name: None, spawned: None, awaits });
         }
-        let awaits = awaits::take_since(0);
-        everybody.push(Waiting { task: None, name: None, spawned: None, awaits });
         let tasks = self.slots.borrow().tasks();
         for task in tasks {
             let waker = waker(task.num());
@@ -300,6 +365,10 @@ impl Core {
             budget::set(budget);
             self.poll_task(task.clone(), task.num(), &mut Context::from_waker(&waker));
             self.root.set(None);
+            self.adopt_what_is_left(task.num());
+            if task.is_closing() {
+                self.say_what_it_closes_for(&task);
+            }
             everybody.push(Waiting {
                 task: Some(task.id()),
                 name: task.name(),

@@ -123,10 +123,10 @@ impl<P: Park> Executor<P> {
         let here = self.enter();
         // Whatever main's destructors do, the loop is left in order.
         let ran = catch_unwind(AssertUnwindSafe(|| self.run_main(main)));
+        let cleaned = catch_unwind(AssertUnwindSafe(|| self.await_cleanups_of_main()));
         self.leave(here);
         match ran {
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(error),
+            Ok(ran) => cleaned.map_or_else(|panic| resume_unwind(panic), |()| ran),
             Err(panic) => resume_unwind(panic),
         }
     }
@@ -145,8 +145,32 @@ impl<P: Park> Executor<P> {
                 true
             }
         };
-        while !self.one_turn(&mut poll_main, None, Some(num))? {}
+        while !self.one_turn(&mut poll_main, None, Judge::Main(num))? {}
         Ok(output.expect("a turn says that main has ended only if it left its output"))
+    }
+
+    /// Turns until the cleanups have run that main has left, as a scope does before it reports.
+    fn await_cleanups_of_main(&mut self) {
+        if self.core.adopters.loose() > 0 {
+            self.core.adopt_rest(None);
+        }
+        if !self.core.adopters.is_bottom_busy() {
+            return;
+        }
+        let core = self.core.clone();
+        let slot = MainSlot::new(core.clone());
+        let mut poll_cleanups = |cx: &mut Context<'_>| core.poll_bottom(cx).is_ready();
+        loop {
+            match self.one_turn(&mut poll_cleanups, None, Judge::Main(slot.num)) {
+                Ok(false) => {}
+                Ok(true) => return,
+                Err(error) => {
+                    let message = format!("the cleanups of main have not ended: {error}");
+                    report::say(Level::Error, "lone::cleanup", &message);
+                    return;
+                }
+            }
+        }
     }
 
     /// One turn, for a host that has a loop of its own. Waits for `max_wait` at most (`None`: until
@@ -165,7 +189,7 @@ impl<P: Park> Executor<P> {
         let here = self.enter();
         // Whatever a logger or a park does, the loop is left in order.
         let turned = catch_unwind(AssertUnwindSafe(|| {
-            self.one_turn(&mut |_| unreachable!("there is no main"), max_wait, None)
+            self.one_turn(&mut |_| unreachable!("there is no main"), max_wait, Judge::Nobody)
         }));
         let rested = self.park.rest();
         self.leave(here);
@@ -177,12 +201,12 @@ impl<P: Park> Executor<P> {
 
     /// One turn of the loop. Returns whether main has ended.
     ///
-    /// `judge`: main's number, if it is for this loop to say that nothing can happen any more.
+    /// `judge`: whether it is for this loop to say that nothing can happen any more.
     fn one_turn(
         &mut self,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
         max_wait: Option<Duration>,
-        judge: Option<Num>,
+        judge: Judge,
     ) -> Result<bool, RunError> {
         self.turns += 1;
         trace::emit(|| Event::Turn { number: self.turns });
@@ -215,10 +239,11 @@ impl<P: Park> Executor<P> {
         self.parked = self.core.inbox.prepare_to_park();
         let limit = if self.parked { max_wait } else { Some(Duration::ZERO) };
         trace::emit(|| Event::Ask { limit });
-        if let Some(num) = judge
-            && self.nobody_can_wake()
-        {
-            return self.judge(num, budget, main);
+        if judge == Judge::Shutdown && self.core.slots.borrow().count_tasks() == 0 {
+            return Ok(true);
+        }
+        if judge != Judge::Nobody && self.nobody_can_wake() {
+            return self.judge(judge, budget, main);
         }
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
@@ -230,10 +255,14 @@ impl<P: Park> Executor<P> {
     #[cold]
     fn judge(
         &mut self,
-        num: Num,
+        judge: Judge,
         budget: Budget,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> Result<bool, RunError> {
+        let num = match judge {
+            Judge::Main(num) => Some(num),
+            Judge::Nobody | Judge::Shutdown => None,
+        };
         let waiting = match self.core.ask_everybody(num, budget, main) {
             Answer::MainHasEnded => return Ok(true),
             Answer::SomebodyGoesOn => return Ok(false),
@@ -288,12 +317,16 @@ impl<P: Park> Executor<P> {
                 }
                 Item::Cloned(num) => self.core.slots.borrow_mut().count_clone(num),
                 Item::Dropped(num) => self.core.slots.borrow_mut().uncount_clone(num),
+                Item::ReleaseAdopter { index, seq } => self.core.adopt_orphan(index, seq),
                 Item::Judge => {}
                 // It catches what its user's code panics with, and gives it to whoever asked.
                 Item::Call(call) => call(),
             }
         }
         self.items = items;
+        if self.core.adopters.loose() > 0 {
+            self.core.adopt_rest(None);
+        }
     }
 
     /// Spawns a task from outside of the loop: it is first polled in the next turn.
@@ -335,10 +368,12 @@ impl<P: Park> Executor<P> {
         &self.park
     }
 
-    /// Cancels every task that is left and waits until all have ended, for the grace period at
-    /// most; then names the stubborn ones, drops them, and closes the loop. Dropping does the same.
+    /// Cancels every task that is left and waits until all have ended, their cleanups included, for
+    /// the grace period at most; then names the stubborn ones, drops them, and closes the loop.
+    /// Dropping does the same.
     ///
-    /// A task that a destructor spawns meanwhile is cancelled and awaited like the others.
+    /// A task that is spawned meanwhile is cancelled and awaited like the others. If those who are
+    /// left wait for what can never come, the grace is over at once.
     pub fn shutdown(&mut self) {
         if self.core.phase.get() == Phase::Closed {
             return;
@@ -348,8 +383,8 @@ impl<P: Park> Executor<P> {
         let begin = Instant::now();
         loop {
             let tasks = self.core.slots.borrow().tasks();
-            let in_time = self.settings.grace.is_none_or(|grace| begin.elapsed() < grace);
-            if tasks.is_empty() || !in_time {
+            let left = self.settings.grace.map(|grace| grace.saturating_sub(begin.elapsed()));
+            if tasks.is_empty() || left == Some(Duration::ZERO) {
                 break;
             }
             for task in tasks {
@@ -358,7 +393,7 @@ impl<P: Park> Executor<P> {
                     route::wake(task.num());
                 }
             }
-            if let Err(error) = self.one_turn(&mut |_| false, Some(Duration::ZERO), None) {
+            if let Err(error) = self.one_turn(&mut |_| false, left, Judge::Shutdown) {
                 report::say(Level::Error, "lone::executor", &format!("during shutdown: {error}"));
                 break;
             }
@@ -372,6 +407,10 @@ impl<P: Park> Executor<P> {
         self.core.phase.set(Phase::Closed);
         let stubborn = self.core.slots.borrow().tasks();
         for task in stubborn {
+            // Its cleanups are a task too, which ends it when it is dropped.
+            if task.is_over() {
+                continue;
+            }
             let message = format!(
                 "{} has not ended within the grace period of the shutdown and is dropped",
                 task.describe()
@@ -419,6 +458,17 @@ impl<P: Park> std::fmt::Debug for Executor<P> {
             .field("statistics", &self.statistics())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a turn may come to the verdict that nothing can happen any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    /// A host may wake somebody between two turns.
+    Nobody,
+    /// Main has this number, and is asked as well.
+    Main(Num),
+    /// Main has gone.
+    Shutdown,
 }
 
 /// While it lives its loop is the one that runs on this thread.

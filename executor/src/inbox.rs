@@ -39,6 +39,8 @@ pub(crate) enum Item {
     Release(Release),
     /// A group of children was dropped elsewhere.
     ReleaseGroup { group: u32, seq: u64 },
+    /// A scope that had cleanups to await was dropped elsewhere.
+    ReleaseAdopter { index: u32, seq: u64 },
     /// Runs on the loop's thread: a remote spawn.
     Call(Box<dyn FnOnce() + Send>),
     /// [6] wake by value, from elsewhere: a clone has gone with it.

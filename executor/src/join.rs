@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::Joined;
+use crate::cleanup::{self, BoxError};
+use crate::core::Core;
 use crate::panicked::Panic;
 use crate::route::{self, KeptWaker};
 use crate::task_id::TaskId;
@@ -224,7 +226,7 @@ impl<T> JoinHandle<T> {
                 drop(joined.task().set_joiner(KeptWaker::new(cx.waker())));
                 let task = joined.task();
                 // The numbers of another loop's tasks are not this one's.
-                if running(|core| core.index() == task.num().loop_index()) == Some(true) {
+                if self.is_of_running_loop() {
                     trace::awaits_task(task.id(), task.spawned());
                 } else {
                     trace::awaits("the end of a task of another loop", task.spawned());
@@ -235,8 +237,35 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Cancels the task when the handle is dropped: what other runtimes do by default.
-    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+    /// Whether the loop that runs on this thread is that of the task.
+    fn is_of_running_loop(&self) -> bool {
+        let index = self.joined.as_ref().map(|joined| joined.task().num().loop_index());
+        index.is_some() && running(Core::index) == index
+    }
+
+    /// Makes the handle the owner of its task: dropped, it cancels the task, and the scope around
+    /// awaits its end.
+    ///
+    /// asyncio: what `wait_for` and `gather` do with the tasks that they are given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// lone::run(async {
+    ///     let task = lone::spawn(lone::finally(std::future::pending::<()>(), async {
+    ///         lone::sleep(Duration::from_millis(1)).await;
+    ///         println!("cleaned up");
+    ///     }));
+    ///     // Returns when the task has been cancelled and has cleaned up.
+    ///     assert!(lone::timeout(Duration::from_millis(2), task.cancel_on_drop()).await.is_err());
+    /// });
+    /// ```
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T>
+    where
+        T: 'static,
+    {
         CancelOnDrop(self)
     }
 }
@@ -276,23 +305,28 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// A handle that cancels its task when it is dropped: made by [`JoinHandle::cancel_on_drop`].
+/// A handle that owns its task: made by [`JoinHandle::cancel_on_drop`].
+///
+/// Dropped, it cancels the task, and the scope around awaits its end, cleanups included: a task,
+/// timeout or group that drops it half way reports only then. Where no loop runs that could await
+/// it, the task is only cancelled.
 ///
 /// # Cancellation
 ///
-/// Dropping it half way cancels the task.
+/// Dropping it half way cancels the task and loses its outcome; a panic of the task is told by the
+/// scope as one of its cleanups.
 #[derive(Debug)]
 #[must_use = "dropping it cancels the task"]
-pub struct CancelOnDrop<T>(JoinHandle<T>);
+pub struct CancelOnDrop<T: 'static>(JoinHandle<T>);
 
-impl<T> CancelOnDrop<T> {
+impl<T: 'static> CancelOnDrop<T> {
     /// The handle within: for its id, name and state, and to cancel it with a reason.
     pub fn handle(&self) -> &JoinHandle<T> {
         &self.0
     }
 }
 
-impl<T> Future for CancelOnDrop<T> {
+impl<T: 'static> Future for CancelOnDrop<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -300,8 +334,25 @@ impl<T> Future for CancelOnDrop<T> {
     }
 }
 
-impl<T> Drop for CancelOnDrop<T> {
+impl<T: 'static> Drop for CancelOnDrop<T> {
     fn drop(&mut self) {
+        if self.0.is_finished() {
+            return;
+        }
         self.0.cancel("its handle was dropped");
+        // Elsewhere there is nobody to await it: the task ends by itself.
+        if self.0.is_of_running_loop() {
+            let handle = std::mem::replace(&mut self.0, JoinHandle::refused());
+            cleanup::adopt_if_possible(async move { ended_by_cancel(handle.await) });
+        }
+    }
+}
+
+/// What a cancelled task has to tell that nobody else will: neither its value nor its cancel.
+fn ended_by_cancel<T>(outcome: Result<T, JoinError>) -> Result<(), BoxError> {
+    match outcome {
+        Err(JoinError::Panicked(panic)) => Err(panic.into()),
+        Err(JoinError::Cancelled(cancelled)) => cancelled.cleanup_errors().clone().into_error(),
+        _ => Ok(()),
     }
 }

@@ -25,6 +25,7 @@
 //! | `num`, `waker`, `route` | what is a waker, and where does a wake go? |
 //! | `cell`, `block` | what is a task in memory, and where? |
 //! | `join`, `cancelled`, `panicked` | how does a task end, and who learns of it? |
+//! | `cleanup` | what of it has to be awaited when a future is dropped? |
 //! | `children`, `pinned` | how does one future poll many? |
 //! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
 //! | `park` | who waits? |
@@ -39,6 +40,7 @@ compile_error!("lone needs 64-bit pointers: a waker's data pointer holds a task'
 
 pub mod budget;
 pub mod children;
+pub mod cleanup;
 pub mod report;
 pub mod trace;
 

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use log::Level;
+pub use log::Level;
 
 use crate::panicked::Panic;
 

@@ -21,7 +21,7 @@ use lone_executor::LoopNumber;
 
 use crate::clock::Clock;
 use crate::sources::Sources;
-use crate::time::Instant;
+use crate::time::{Enclosing, Instant};
 use crate::timers::Timers;
 
 thread_local! {
@@ -100,13 +100,14 @@ pub(crate) fn with_number<R>(number: LoopNumber, f: impl FnOnce(&Rc<Local>) -> R
 pub(crate) fn enter(local: &Rc<Local>, number: LoopNumber) -> Entered {
     local.number.set(Some(number));
     let before = LOCAL.try_with(|cell| cell.replace(Some(local.clone()))).ok().flatten();
-    Entered { before }
+    Entered { before, _deadlines: Enclosing::nothing() }
 }
 
 /// What ran before on this thread: put back when this is dropped.
 #[derive(Debug)]
 pub struct Entered {
     before: Option<Rc<Local>>,
+    _deadlines: Enclosing,
 }
 
 impl Drop for Entered {

@@ -1,10 +1,12 @@
 //! Time: moments, sleeps, intervals. Exact to the nanosecond on Linux, never early.
 
+mod enclosing;
 mod instant;
 mod interval;
 mod sleep;
 
 pub use crate::timers::Alarm;
+pub use enclosing::Enclosing;
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};

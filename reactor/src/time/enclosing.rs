@@ -1,0 +1,56 @@
+//! How does an inner deadline know of the outer ones? They are polled within one another.
+//!
+//! The future that has a deadline says so while it polls its body; what is polled inside sees the
+//! earliest of all that are around it. An inner one that is due leaves the report to an outer one
+//! that is due as well: that one is asked next, in the same poll.
+//!
+//! Invariant: **only what is around**: the guard puts back what was, also in a panic, and another
+//! loop that runs inside of a poll begins with none.
+//!
+//! Cost: a load and two stores in a thread-local without a destructor.
+
+use std::cell::Cell;
+
+use super::Instant;
+
+thread_local! {
+    static ENCLOSING: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The earliest deadline around, while a future with a deadline of its own polls its body.
+///
+/// For those who build futures with deadlines.
+#[derive(Debug)]
+pub struct Enclosing(Option<Instant>);
+
+impl Enclosing {
+    /// Adds a deadline, if it is known, to those that are around; until the guard is dropped.
+    #[inline]
+    #[must_use = "the deadline is around until this is dropped"]
+    pub fn enter(deadline: Option<Instant>) -> Enclosing {
+        let around = ENCLOSING.get();
+        ENCLOSING.set(match (around, deadline) {
+            (Some(around), Some(deadline)) => Some(around.min(deadline)),
+            (around, deadline) => around.or(deadline),
+        });
+        Enclosing(around)
+    }
+
+    /// None is around: another loop is entered.
+    pub(crate) fn nothing() -> Enclosing {
+        Enclosing(ENCLOSING.replace(None))
+    }
+
+    /// Whether one that was around before is past.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
+impl Drop for Enclosing {
+    #[inline]
+    fn drop(&mut self) {
+        ENCLOSING.set(self.0);
+    }
+}
