@@ -23,6 +23,7 @@
 //! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`race`] |
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
 //! | keep tasks in step | [`Semaphore`], [`Event`], [`Queue`] |
+//! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | talk to others | [`net`], [`Remote`] |
 //! | test | [`test`](macro@test), [`Builder::start_paused`] |
 //!
@@ -48,6 +49,7 @@ pub use builder::Builder;
 pub use run::{run, try_run};
 pub use runtime::{Runtime, Statistics};
 
+pub use lone_executor::cleanup::{BoxError, CleanupErrors, adopt};
 pub use lone_executor::trace::note;
 pub use lone_executor::{
     CancelOnDrop, Cancelled, Closed, Deadlock, JoinError, JoinHandle, Panic, Reason, Remote,

@@ -8,7 +8,10 @@
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
-//! | `timeout` | how does one stop waiting after a while? |
+//! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
+//! | `scope`, `shield` | how is a part of a task cancelled, or kept from it? |
+//! | `using` | how is something closed, awaits included, whatever happens? |
+//! | `scoped` | what do all scopes have in common? |
 
 #![forbid(unsafe_code)]
 
@@ -18,9 +21,14 @@ mod gather;
 mod join;
 mod queue;
 mod race;
+mod scope;
+mod scoped;
 mod semaphore;
+mod shield;
 mod timeout;
+mod timeout_scope;
 mod try_gather;
+mod using;
 mod wait;
 mod wait_list;
 
@@ -31,9 +39,13 @@ pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
 };
 pub use race::{Race, race};
+pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
+pub use shield::{Shield, shield};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use timeout_scope::{RescheduleError, TimeoutRun, TimeoutScope, timeout_scope};
 pub use try_gather::{TryGather, try_gather};
+pub use using::{AsyncClose, CloseError, finally, using};
 pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 
 /// For the expansion of [`join!`] only.
