@@ -10,17 +10,26 @@
 //! each a slot here. A child's waker is a number as a task's is; its wake puts it on the group's
 //! ready list and walks up to whoever polls the group.
 //!
+//! A group may grow at any time, also while it is being polled: what is added is ready at once,
+//! and wakes whoever polls the group.
+//!
 //! Invariants:
 //! - **The parent is set again at every poll**, from the context of that poll: a group may move to
 //!   another task, or sit inside a combinator that has wakers of its own.
 //! - **Slots end with their root** at the latest. A group that was forgotten leaks its futures, not
 //!   the loop's slots; one whose root has ended and that is polled again starts anew, every child
 //!   counting as woken.
-//! - **Plain data**: a `Children` holds numbers only, so it is `Send`; dropped elsewhere, it tells
-//!   the loop through the inbox.
+//! - **Plain data**: a `Children` holds numbers only, so it is `Send`; dropped elsewhere, or given
+//!   another child elsewhere, it tells the loop through the inbox.
+//! - **Places are used again**, but never within a batch: an index means the child that had it when
+//!   the batch began, or nobody, until the batch is over.
+//! - **No borrow is held** while a foreign waker is cloned, woken or dropped here; and all methods
+//!   take `&self`, so that a child may add to the very group that is polling it.
 //!
-//! Cost: no allocation per child; a child's poll about 10 ns more than its own.
+//! Cost: no allocation per child; a child's poll about 10 ns more than its own. A group has room
+//! for the most children that were alive at once, or ended within one batch.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::Context;
@@ -37,8 +46,9 @@ use crate::waker::{number, running};
 /// The child slots of one future.
 #[derive(Debug)]
 pub struct Children {
-    size: usize,
-    home: Option<Home>,
+    /// How many places there are: also those of children that the slots do not know of yet.
+    size: Cell<usize>,
+    home: Cell<Option<Home>>,
 }
 
 /// Where the slots are.
@@ -50,59 +60,145 @@ struct Home {
 }
 
 impl Children {
-    /// For `size` children. The slots are taken at the first [`Children::batch`].
+    /// For `size` children to begin with. The slots are taken at the first [`Children::batch`].
     #[must_use]
     pub const fn new(size: usize) -> Children {
-        Children { size, home: None }
+        Children { size: Cell::new(size), home: Cell::new(None) }
+    }
+
+    /// Adds a child and returns its index: the lowest one that was never used, or the one of a
+    /// child that has ended. Put its future there before you return to the loop.
+    ///
+    /// It is ready at once: whoever polls the group is woken. During a batch it is left for the
+    /// next one. Where there are no slots yet it only counts, for the first batch polls everybody.
+    ///
+    /// # Panics
+    ///
+    /// If the loop has no room for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::future::{Future, poll_fn};
+    /// use std::pin::Pin;
+    /// use std::task::Poll;
+    /// use lone_executor::children::Children;
+    ///
+    /// type Futures = RefCell<Vec<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
+    ///
+    /// fn add(children: &Children, futures: &Futures, future: impl Future<Output = ()> + 'static) {
+    ///     let (index, mut futures) = (children.insert(), futures.borrow_mut());
+    ///     if index == futures.len() {
+    ///         futures.push(None);
+    ///     }
+    ///     futures[index] = Some(Box::pin(future));
+    /// }
+    ///
+    /// let (children, futures) = (Children::new(0), Futures::default());
+    /// for _ in 0..3 {
+    ///     add(&children, &futures, lone::yield_now());
+    /// }
+    /// let mut left = 3;
+    /// lone::run(poll_fn(|cx| {
+    ///     let mut batch = children.batch(cx);
+    ///     while let Some(child) = batch.next() {
+    ///         // Taken out: the child may add others while it is polled.
+    ///         let Some(mut future) = futures.borrow_mut()[child.index()].take() else {
+    ///             batch.end(child);
+    ///             continue;
+    ///         };
+    ///         if batch.poll(&child, |cx| future.as_mut().poll(cx)).is_ready() {
+    ///             batch.end(child);
+    ///             left -= 1;
+    ///         } else {
+    ///             futures.borrow_mut()[child.index()] = Some(future);
+    ///         }
+    ///     }
+    ///     if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    /// }));
+    /// ```
+    pub fn insert(&self) -> usize {
+        let Some(home) = self.home.get() else {
+            return self.count();
+        };
+        let Home { number, group, seq } = home;
+        let here = running(|core| (core.number() == number).then(|| core.to_rc()));
+        let Some(core) = here.flatten() else {
+            let index = self.count();
+            if let Some(inbox) = registry::by_number(number) {
+                // A loop that has ended has nobody to wake.
+                let _ = inbox.push(Item::WakeGroup { group, seq });
+            }
+            return index;
+        };
+        if !home.is_at(&core) {
+            // Its root has ended: the next batch begins with new slots.
+            return self.count();
+        }
+        let added = core.slots.borrow_mut().insert_member(group, self.size.get());
+        let Some((member, num)) = added else { no_room(self.size.get() + 1) };
+        let index = member as usize;
+        self.size.set(self.size.get().max(index + 1));
+        trace::emit(|| Event::AddedChild { child: core.who(num), by: core.polled() });
+        if let Some(foreign_parent) = core.wake_group(group, seq) {
+            foreign_parent.wake();
+        }
+        index
+    }
+
+    /// Adds a child that the slots do not know of.
+    fn count(&self) -> usize {
+        let index = self.size.get();
+        self.size.set(index + 1);
+        index
     }
 
     /// Call it first in every poll of the group: sets whom the children wake, and returns the
     /// children to poll now: those that were woken since.
     ///
     /// Where the slots are new, at the first poll or when the root that held them has ended, that
-    /// is all of them: be ready for one that you have ended already.
+    /// is every index that was ever used: be ready for one that you have ended already, and end it
+    /// again.
     ///
     /// # Panics
     ///
     /// If no loop is running on this thread.
-    pub fn batch(&mut self, cx: &Context<'_>) -> Batch<'_> {
+    pub fn batch(&self, cx: &Context<'_>) -> Batch<'_> {
         let Some(core) = running(Core::to_rc) else {
             panic!(
                 "a lone combinator was polled where no loop is running on this thread: await it \
                  inside lone::run(async {{ … }})"
             );
         };
-        let group = match self.home {
-            Some(home) if home.is_at(&core) => home.group,
+        let Home { group, seq, .. } = match self.home.get() {
+            Some(home) if home.is_at(&core) => home,
             _ => self.settle(&core),
         };
         link(&core, group, cx);
+        let begun = core.slots.borrow_mut().begin_members(group, self.size.get());
+        let Some(mut left) = begun else { no_room(self.size.get()) };
         if awaits::is_asking() {
-            core.slots.borrow_mut().make_all_ready(group);
+            left = core.slots.borrow_mut().make_all_ready(group);
         }
-        let left = core.slots.borrow().ready_members(group);
-        Batch { core, group, left, _children: PhantomData }
+        Batch { core, group, seq, left, _children: PhantomData }
     }
 
     /// Takes slots in the loop that runs here.
     #[cold]
-    fn settle(&mut self, core: &Core) -> u32 {
+    fn settle(&self, core: &Core) -> Home {
         self.release();
-        let made = core.slots.borrow_mut().insert_group(self.size);
-        let Some((group, seq)) = made else {
-            panic!(
-                "a loop can have 16,777,216 tasks and children at once: this group of {} does not \
-                 fit any more",
-                self.size
-            );
-        };
-        self.home = Some(Home { number: core.number(), group, seq });
-        trace::emit(|| Event::Children { count: self.size, by: core.polled() });
-        group
+        let size = self.size.get();
+        let made = core.slots.borrow_mut().insert_group(size);
+        let Some((group, seq)) = made else { no_room(size) };
+        let home = Home { number: core.number(), group, seq };
+        self.home.set(Some(home));
+        trace::emit(|| Event::Children { count: size, by: core.polled() });
+        home
     }
 
     /// Gives the slots back, wherever this is dropped.
-    fn release(&mut self) {
+    fn release(&self) {
         let Some(Home { number, group, seq }) = self.home.take() else {
             return;
         };
@@ -121,6 +217,14 @@ impl Home {
     fn is_at(&self, core: &Core) -> bool {
         self.number == core.number() && core.slots.borrow().has_group(self.group, self.seq)
     }
+}
+
+#[cold]
+fn no_room(size: usize) -> ! {
+    panic!(
+        "a loop can have 16,777,216 tasks and children at once: this group of {size} does not fit \
+         any more"
+    )
 }
 
 impl Drop for Children {
@@ -149,19 +253,21 @@ fn link(core: &Core, group: u32, cx: &Context<'_>) {
 pub struct Batch<'a> {
     core: Rc<Core>,
     group: u32,
+    /// Should the group be polled by another loop within this batch, then the batch is over.
+    seq: u64,
     left: usize,
     /// The slots are there as long as the children are.
-    _children: PhantomData<&'a mut Children>,
+    _children: PhantomData<&'a Children>,
 }
 
 impl Batch<'_> {
-    /// The next child to poll; `None`: the batch is done. Those that are woken meanwhile are left
-    /// for the next poll of the group, which their wakes have asked for.
+    /// The next child to poll; `None`: the batch is done. Those that are woken or added meanwhile
+    /// are left for the next poll of the group, which their wakes have asked for.
     #[expect(clippy::should_implement_trait, reason = "the children are polled between two calls")]
     pub fn next(&mut self) -> Option<Child> {
         while self.left > 0 {
             self.left -= 1;
-            let next = self.core.slots.borrow_mut().next_member(self.group);
+            let next = self.core.slots.borrow_mut().next_member(self.group, self.seq);
             if let Some((member, num)) = next {
                 return Some(Child { member, num });
             }
@@ -175,9 +281,11 @@ impl Batch<'_> {
     }
 
     /// Ends a child: wakes for it mean nobody from here on. Call it before you drop its future.
+    ///
+    /// Its index may be used again when the next batch has begun.
     pub fn end(&self, child: Child) {
         trace::emit(|| Event::Complete { who: self.core.who(child.num) });
-        self.core.slots.borrow_mut().end_member(self.group, child.member);
+        self.core.slots.borrow_mut().end_member(self.group, self.seq, child.member, child.num);
     }
 }
 
@@ -195,7 +303,8 @@ pub struct Child {
 }
 
 impl Child {
-    /// Which one: its place in the order in which the children were given.
+    /// Which one: its place in the order in which the children were given; of one that was added,
+    /// what [`Children::insert`] has returned.
     #[must_use]
     pub fn index(&self) -> usize {
         self.member as usize

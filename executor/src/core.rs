@@ -405,6 +405,17 @@ impl Core {
     /// has ended.
     fn wake_parents(&self, child: Num) -> Option<Waker> {
         let top = self.slots.borrow_mut().walk_up(child);
+        self.arrive(top)
+    }
+
+    /// [6] wake of whoever polls a group, to which a child was added. Returns a foreign waker to be
+    /// woken after every borrow has ended.
+    pub(crate) fn wake_group(&self, group: u32, seq: u64) -> Option<Waker> {
+        let top = self.slots.borrow_mut().wake_group(group, seq);
+        self.arrive(top)
+    }
+
+    fn arrive(&self, top: Top) -> Option<Waker> {
         match top {
             Top::Nowhere => None,
             Top::Root(root) => {

@@ -25,7 +25,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -310,6 +310,10 @@ impl<P: Park> Executor<P> {
                 Item::ReleaseGroup { group, seq } => {
                     let parent = self.core.slots.borrow_mut().remove_group(group, seq);
                     route::reporting_panics(|| drop(parent));
+                }
+                Item::WakeGroup { group, seq } => {
+                    let parent = self.core.wake_group(group, seq);
+                    route::reporting_panics(|| parent.into_iter().for_each(Waker::wake));
                 }
                 Item::WakeAndDrop(num) => {
                     route::reporting_panics(|| route::wake(num));

@@ -41,6 +41,8 @@ pub(crate) enum Item {
     ReleaseGroup { group: u32, seq: u64 },
     /// A scope that had cleanups to await was dropped elsewhere.
     ReleaseAdopter { index: u32, seq: u64 },
+    /// A child was added to a group elsewhere.
+    WakeGroup { group: u32, seq: u64 },
     /// Runs on the loop's thread: a remote spawn.
     Call(Box<dyn FnOnce() + Send>),
     /// [6] wake by value, from elsewhere: a clone has gone with it.

@@ -19,7 +19,8 @@ use std::num::NonZeroU64;
 /// say that the slot is retired.
 pub(crate) const LAST_GENERATION: u32 = (1 << 24) - 2;
 
-const GENERATION_MASK: u32 = (1 << 24) - 1;
+/// The bits of a number that are its generation.
+pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 /// The most slots that a loop can have.
 pub(crate) const MAX_SLOTS: usize = 1 << 24;

@@ -25,10 +25,11 @@
 use slab::Slab;
 
 use crate::cell::Task;
-use crate::num::{LAST_GENERATION, MAX_SLOTS, Num};
+use crate::num::{GENERATION_MASK, LAST_GENERATION, MAX_SLOTS, Num};
 use crate::trace::Who;
 
 mod groups;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +40,7 @@ pub(crate) use groups::{Parent, Top};
 /// its generation as its mark, so that one comparison tells (bench `yield1000`).
 const QUEUED: u32 = 1 << 31;
 const CHILD: u32 = 1 << 30;
-const GENERATION: u32 = (1 << 24) - 1;
+const GENERATION: u32 = GENERATION_MASK;
 
 /// "No group": the end of a root's list.
 const NO_GROUP: u32 = u32::MAX;
@@ -214,15 +215,7 @@ impl Slots {
     ///
     /// The caller drops what is returned after the borrow has ended.
     pub(crate) fn vacate(&mut self, num: Num) -> Leftover {
-        let slot = num.slot();
-        debug_assert!(self.marks[slot] & GENERATION > num.generation(), "{num:?}: raise it first");
-        let retired = self.marks[slot] & GENERATION > LAST_GENERATION;
-        let tenant = if retired {
-            std::mem::replace(&mut self.tenants[slot], Tenant::Retired)
-        } else {
-            self.tenants.remove(slot)
-        };
-        match tenant {
+        match self.take_tenant(num) {
             Tenant::Root { task, groups } => {
                 self.tasks -= 1;
                 Leftover { parents: self.end_groups(groups), task: Some(task) }
@@ -230,6 +223,16 @@ impl Slots {
             Tenant::Main { groups } => Leftover { parents: self.end_groups(groups), task: None },
             Tenant::Child { .. } => Leftover::default(),
             Tenant::Retired => unreachable!("a retired slot has no tenant"),
+        }
+    }
+
+    fn take_tenant(&mut self, num: Num) -> Tenant {
+        let slot = num.slot();
+        debug_assert!(self.marks[slot] & GENERATION > num.generation(), "{num:?}: raise it first");
+        if self.marks[slot] & GENERATION > LAST_GENERATION {
+            std::mem::replace(&mut self.tenants[slot], Tenant::Retired)
+        } else {
+            self.tenants.remove(slot)
         }
     }
 

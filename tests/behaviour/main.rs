@@ -7,6 +7,7 @@ mod help;
 
 mod budget;
 mod cancel;
+mod children;
 mod deadlock;
 mod event;
 mod gather;

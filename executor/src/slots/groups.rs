@@ -7,10 +7,15 @@
 //!          ├─ parent   whom a child's wake goes on to
 //!          └─ root ◄─► root's list of groups      ended with it at the latest
 //! ```
+//!
+//! A group may grow while it lives. Invariant: **one entry a place**: a place stands in `ready` once
+//! at most. That of a member which has ended while it stood there has no successor before its
+//! entry is taken; so an entry means its member, or nobody.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::places::Places;
 use super::{CHILD, NO_GROUP, QUEUED, Slots, Tenant, Woken};
 use crate::num::Num;
 
@@ -34,8 +39,7 @@ pub(crate) enum Parent {
 /// The children of one future.
 pub(super) struct Group {
     parent: Parent,
-    /// The number of each member; `None` once it has ended.
-    pub(super) members: Vec<Option<Num>>,
+    pub(super) members: Places,
     /// The members to poll, in the order of their wakes.
     ready: VecDeque<u32>,
     /// Which group this is, for ever: the key in the slab is used again.
@@ -49,65 +53,98 @@ pub(super) struct Group {
 impl Slots {
     /// Walks up from a child that has just been queued, until it meets what is queued already.
     #[cold]
-    pub(crate) fn walk_up(&mut self, mut child: Num) -> Top {
+    pub(crate) fn walk_up(&mut self, child: Num) -> Top {
+        let group = self.enqueue(child);
+        self.climb(group)
+    }
+
+    /// Walks up from a group to which something was added. Does nothing if it has ended.
+    pub(crate) fn wake_group(&mut self, group: u32, seq: u64) -> Top {
+        if self.has_group(group, seq) { self.climb(group) } else { Top::Nowhere }
+    }
+
+    /// Puts a child on its group's ready list; returns which group that is.
+    ///
+    /// Inlined, as `climb`: 18 of 350 instructions less a wake and poll, in a gather of 10,000.
+    #[inline(always)]
+    fn enqueue(&mut self, child: Num) -> u32 {
+        let Tenant::Child { group, member } = self.tenants[child.slot()] else {
+            unreachable!("a mark with CHILD belongs to a child");
+        };
+        self.groups[group as usize].ready.push_back(member);
+        group
+    }
+
+    /// Wakes a group's parent, and goes on from there while that is a child.
+    #[inline(always)]
+    fn climb(&mut self, mut group: u32) -> Top {
         loop {
-            let Tenant::Child { group, member } = self.tenants[child.slot()] else {
-                unreachable!("a mark with CHILD belongs to a child");
-            };
-            let group = &mut self.groups[group as usize];
-            group.ready.push_back(member);
-            match group.parent {
+            let of = &mut self.groups[group as usize];
+            match of.parent {
                 Parent::Nobody => return Top::Nowhere,
                 Parent::Foreign(_) => {
                     // It is taken, not cloned: that would be user code. Once woken it is not needed
                     // until the group is polled, which sets it again.
-                    match std::mem::replace(&mut group.parent, Parent::Nobody) {
+                    match std::mem::replace(&mut of.parent, Parent::Nobody) {
                         Parent::Foreign(waker) => return Top::Foreign(waker),
                         Parent::Ours(_) | Parent::Nobody => unreachable!("it was seen above"),
                     }
                 }
                 Parent::Ours(parent) => match self.wake(parent) {
                     Woken::Queued => return Top::Root(parent),
-                    Woken::Child => child = parent,
+                    Woken::Child => group = self.enqueue(parent),
                     Woken::Again | Woken::Stale => return Top::Nowhere,
                 },
             }
         }
     }
 
-    /// A group with `size` members, all of them ready.
+    /// A group with `size` members, all of them ready. `None`: there is no room for them.
     pub(crate) fn insert_group(&mut self, size: usize) -> Option<(u32, u64)> {
         self.groups_made += 1;
         let seq = self.groups_made;
         let key = self.groups.insert(Group {
             parent: Parent::Nobody,
-            members: Vec::with_capacity(size),
+            members: Places::with_capacity(size),
             ready: VecDeque::with_capacity(size),
             seq,
             root: None,
             previous: NO_GROUP,
             next: NO_GROUP,
         }) as u32;
-        for _ in 0..size {
-            if self.insert_member(key).is_none() {
-                // It was never linked: its parent is nobody.
-                let _ = self.remove_group(key, seq);
-                return None;
-            }
+        if !self.grow(key, size) {
+            // It was never linked: its parent is nobody.
+            let _ = self.remove_group(key, seq);
+            return None;
         }
         Some((key, seq))
     }
 
-    /// Adds a member to a group; it is ready at once.
-    pub(crate) fn insert_member(&mut self, group: u32) -> Option<u32> {
+    /// Adds members at new places until there are `size` places; they are ready at once. `false`:
+    /// there is no room for them.
+    fn grow(&mut self, group: u32, size: usize) -> bool {
+        while self.groups[group as usize].members.len() < size {
+            if self.add(group, Places::push).is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Adds a member to a group that has `size` places by now: at a free one, or at a new one. It
+    /// is ready at once; the caller wakes the group. `None`: there is no room for it.
+    pub(crate) fn insert_member(&mut self, group: u32, size: usize) -> Option<(u32, Num)> {
+        if self.grow(group, size) { self.add(group, Places::insert) } else { None }
+    }
+
+    fn add(&mut self, key: u32, to: fn(&mut Places, Num) -> u32) -> Option<(u32, Num)> {
         let num = self.vacancy()?;
-        let members = &mut self.groups[group as usize];
-        let member = members.members.len() as u32;
-        members.members.push(Some(num));
-        members.ready.push_back(member);
-        self.tenants.insert(Tenant::Child { group, member });
+        let group = &mut self.groups[key as usize];
+        let member = to(&mut group.members, num);
+        group.ready.push_back(member);
+        self.tenants.insert(Tenant::Child { group: key, member });
         self.marks[num.slot()] |= CHILD | QUEUED;
-        Some(member)
+        Some((member, num))
     }
 
     /// Whether this group is still there: it may have ended with the root that polled it last.
@@ -138,41 +175,60 @@ impl Slots {
         &self.groups[group as usize].parent
     }
 
-    /// Makes every member ready: a report asks all of them what they await.
-    pub(crate) fn make_all_ready(&mut self, group: u32) {
+    /// Makes every member ready: a report asks all of them what they await. Returns how many.
+    pub(crate) fn make_all_ready(&mut self, group: u32) -> usize {
         let Slots { groups, marks, .. } = self;
-        let group = &mut groups[group as usize];
-        for (member, num) in group.members.iter().enumerate() {
-            if let Some(num) = num
-                && marks[num.slot()] & QUEUED == 0
-            {
+        let Group { members, ready, .. } = &mut groups[group as usize];
+        for (member, num) in members.alive() {
+            if marks[num.slot()] & QUEUED == 0 {
                 marks[num.slot()] |= QUEUED;
-                group.ready.push_back(member as u32);
+                ready.push_back(member);
             }
         }
+        ready.len()
     }
 
-    /// How many members are ready.
-    pub(crate) fn ready_members(&self, group: u32) -> usize {
-        self.groups[group as usize].ready.len()
+    /// A batch of a group that has `size` places by now begins: how many members are ready. `None`:
+    /// there is no room for all of them.
+    pub(crate) fn begin_members(&mut self, group: u32, size: usize) -> Option<usize> {
+        if !self.grow(group, size) {
+            return None;
+        }
+        let group = &mut self.groups[group as usize];
+        group.members.begin_batch();
+        Some(group.ready.len())
     }
 
     /// The next member to poll, with its number; `None` if its turn was of one that has ended.
-    pub(crate) fn next_member(&mut self, group: u32) -> Option<(u32, Num)> {
-        let group = &mut self.groups[group as usize];
+    pub(crate) fn next_member(&mut self, group: u32, seq: u64) -> Option<(u32, Num)> {
+        let group = self.groups.get_mut(group as usize).filter(|group| group.seq == seq)?;
         let member = group.ready.pop_front()?;
-        let num = group.members[member as usize]?;
+        let Some(num) = group.members.get(member) else {
+            group.members.rest(member);
+            return None;
+        };
         self.marks[num.slot()] &= !QUEUED;
         Some((member, num))
     }
 
-    /// Ends a member: its number is stale from here on.
-    pub(crate) fn end_member(&mut self, group: u32, member: u32) {
-        if let Some(num) = self.groups[group as usize].members[member as usize].take() {
-            self.raise(num);
-            // A child's future belongs to its parent: nothing of a child is left here.
-            let _ = self.vacate(num);
+    /// Ends a member: its number is stale from here on. Does nothing if it has ended already.
+    pub(crate) fn end_member(&mut self, group: u32, seq: u64, member: u32, num: Num) {
+        let group = self.groups.get_mut(group as usize).filter(|group| group.seq == seq);
+        let Some(group) = group.filter(|group| group.members.get(member) == Some(num)) else {
+            return;
+        };
+        group.members.clear(member);
+        // *One entry a place*: else its turn comes when the entry is taken.
+        if self.marks[num.slot()] & QUEUED == 0 {
+            group.members.rest(member);
         }
+        self.end_child(num);
+    }
+
+    fn end_child(&mut self, num: Num) {
+        self.raise(num);
+        // A child's future belongs to its parent: nothing of a child is left here.
+        let _ = self.take_tenant(num);
     }
 
     /// Ends a group and the slots of its members. Does nothing if it has ended already.
@@ -185,10 +241,8 @@ impl Slots {
         }
         self.unlist(key);
         let group = self.groups.remove(key as usize);
-        for num in group.members.into_iter().flatten() {
-            self.raise(num);
-            // A child's future belongs to its parent: nothing of a child is left here.
-            let _ = self.vacate(num);
+        for (_, num) in group.members.alive() {
+            self.end_child(num);
         }
         Some(group.parent)
     }

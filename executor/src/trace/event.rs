@@ -83,6 +83,8 @@ pub enum Event {
     Named { task: TaskId, name: String },
     /// `[1]` A group of children was made.
     Children { count: usize, by: Who },
+    /// `[1]` A child was added to a group that lives.
+    AddedChild { child: Who, by: Who },
     /// `[2]` Somebody was put at the back of the ready queue.
     Enqueue { who: Who },
     /// `[3]` Somebody left the front of the ready queue.
@@ -147,7 +149,10 @@ impl Event {
     #[must_use]
     pub fn tag(&self) -> char {
         match self {
-            Event::Spawn { .. } | Event::Named { .. } | Event::Children { .. } => '1',
+            Event::Spawn { .. }
+            | Event::Named { .. }
+            | Event::Children { .. }
+            | Event::AddedChild { .. } => '1',
             Event::Enqueue { .. } => '2',
             Event::Dequeue { .. } => '3',
             Event::Poll { .. } => '4',

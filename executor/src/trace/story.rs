@@ -58,6 +58,7 @@ fn write_event(to: &mut String, event: &Event) -> std::fmt::Result {
         Event::Children { count: size, by } => {
             write!(to, "{} makes a group of {}", name(*by), count(*size, "child", "children"))
         }
+        Event::AddedChild { child, by } => write!(to, "{} adds {}", name(*by), name(*child)),
         Event::Enqueue { who: who @ Who::Child { .. } } => {
             write!(to, "{} goes to the back of its group's queue", name(*who))
         }
