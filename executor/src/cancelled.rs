@@ -44,6 +44,8 @@ impl From<String> for Reason {
 pub enum Source {
     /// Somebody called `cancel`.
     Explicit,
+    /// Its group stops: another child or the body has failed, or the group is dropped.
+    Group,
     /// The loop is shutting down.
     Shutdown,
 }
@@ -93,6 +95,12 @@ impl Cancelled {
     #[must_use]
     pub fn by_current_task(why: impl Into<Reason>) -> Cancelled {
         Cancelled::new(why.into(), Source::Explicit, current_task())
+    }
+
+    /// The cancel of a child by its group.
+    #[must_use]
+    pub fn of_group(why: impl Into<Reason>) -> Cancelled {
+        Cancelled::new(why.into(), Source::Group, current_task())
     }
 
     /// What failed of the cleanups is told with the cancel.
@@ -145,9 +153,8 @@ impl fmt::Debug for Cancelled {
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cancelled: {}", self.0.reason)?;
-        match self.0.by {
-            Some(task) => write!(f, " (by {task})")?,
-            None => {}
+        if let Some(task) = self.0.by {
+            write!(f, " (by {task})")?;
         }
         if self.0.cleanup.is_empty() { Ok(()) } else { write!(f, "; its {}", self.0.cleanup) }
     }

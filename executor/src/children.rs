@@ -197,8 +197,8 @@ impl Children {
         home
     }
 
-    /// Gives the slots back, wherever this is dropped.
-    fn release(&self) {
+    /// Gives the slots back, as a drop does: for a combinator that is kept after its end.
+    pub fn release(&self) {
         let Some(Home { number, group, seq }) = self.home.take() else {
             return;
         };

@@ -31,6 +31,10 @@ pub enum JoinError {
     LoopClosed,
     /// A task awaits its own handle: that could never end.
     Itself,
+    /// The child of a group has failed or panicked: its group has the error.
+    Failed,
+    /// The group takes no children any more: one has failed, or all have ended.
+    GroupClosed,
 }
 
 impl JoinError {
@@ -55,6 +59,8 @@ impl fmt::Display for JoinError {
             JoinError::Taken => f.write_str("the outcome was taken before through this handle"),
             JoinError::LoopClosed => f.write_str("the task's loop has ended"),
             JoinError::Itself => f.write_str("a task awaits its own handle, which cannot end"),
+            JoinError::Failed => f.write_str("the child has failed, and its group has the error"),
+            JoinError::GroupClosed => f.write_str("the group takes no children any more"),
         }
     }
 }
@@ -64,7 +70,11 @@ impl std::error::Error for JoinError {
         match self {
             JoinError::Cancelled(cancelled) => Some(cancelled),
             JoinError::Panicked(panic) => Some(panic),
-            JoinError::Taken | JoinError::LoopClosed | JoinError::Itself => None,
+            JoinError::Taken
+            | JoinError::LoopClosed
+            | JoinError::Itself
+            | JoinError::Failed
+            | JoinError::GroupClosed => None,
         }
     }
 }

@@ -24,8 +24,10 @@ struct Inner {
 }
 
 impl Panic {
+    /// A panic that was caught: for those who build combinators. `whose` reads as in a sentence.
     #[cold]
-    pub(crate) fn new(whose: String, payload: Box<dyn Any + Send>) -> Panic {
+    #[must_use]
+    pub fn new(whose: String, payload: Box<dyn Any + Send>) -> Panic {
         Panic(Box::new(Inner { whose, payload: Mutex::new(payload) }))
     }
 

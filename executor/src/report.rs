@@ -30,8 +30,8 @@ fn say_plainly(target: &str, message: &str) {
     let _ = writeln!(io::stderr(), "{target}: {message}");
 }
 
-/// A task has panicked and its outcome is dropped unread: said once, here.
+/// Something has panicked, and nobody will read that: said once, here.
 #[cold]
-pub(crate) fn unread_panic(panic: &Panic) {
+pub fn unread_panic(panic: &Panic) {
     say(Level::Error, "lone::task", &format!("{panic}; nobody has joined it"));
 }

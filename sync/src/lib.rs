@@ -9,6 +9,7 @@
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
+//! | `task_group` | how do several run as one, so that none outlives the others? |
 //! | `scope`, `shield` | how is a part of a task cancelled, or kept from it? |
 //! | `using` | how is something closed, awaits included, whatever happens? |
 //! | `scoped` | what do all scopes have in common? |
@@ -25,6 +26,7 @@ mod scope;
 mod scoped;
 mod semaphore;
 mod shield;
+mod task_group;
 mod timeout;
 mod timeout_scope;
 mod try_gather;
@@ -42,6 +44,7 @@ pub use race::{Race, race};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};
+pub use task_group::{Failure, Failures, GroupError, GroupHandle, IntoFailure, TaskGroup};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use timeout_scope::{RescheduleError, TimeoutRun, TimeoutScope, timeout_scope};
 pub use try_gather::{TryGather, try_gather};

@@ -100,6 +100,16 @@ impl<F: Future> Scoped<F> {
     }
 }
 
+impl<F: Future> Scoped<F> {
+    /// Drops the body now; returns what has to be awaited, for whoever goes on with it.
+    pub(crate) fn abandon(self: Pin<&mut Self>) -> Adopter {
+        let mut this = self.project();
+        let mut adopter = std::mem::take(this.adopter);
+        adopter.collect(this.what, this.site, || this.body.set(None));
+        adopter
+    }
+}
+
 /// What failed of the cleanups of a body that has ended by itself has no error to go with.
 fn unread(what: &str, site: &Location<'_>, errors: &CleanupErrors) {
     if !errors.is_empty() {

@@ -188,9 +188,9 @@ impl<R: AsyncClose> Drop for Guard<R> {
 }
 
 /// A close that has begun: dropped half way, it goes on where it was.
-struct Closing<E: Into<BoxError> + 'static>(
-    Option<Pin<Box<dyn Future<Output = Result<(), E>> + 'static>>>,
-);
+struct Closing<E: Into<BoxError> + 'static>(Option<BoxedClose<E>>);
+
+type BoxedClose<E> = Pin<Box<dyn Future<Output = Result<(), E>>>>;
 
 impl<E: Into<BoxError> + 'static> Future for Closing<E> {
     type Output = Result<(), E>;

@@ -20,6 +20,7 @@ mod run;
 mod semaphore;
 mod shutdown;
 mod task;
+mod task_group;
 mod wait;
 mod waiting;
 mod wake;

@@ -1,0 +1,264 @@
+//! What is a child of a group, and what is left of it for its handle?
+//!
+//! ```text
+//!   Child ─┬─ scoped    its future, polled and dropped as a scope
+//!          └─ promise ──► Outcome ◄── GroupHandle     once set, whoever awaits the handle is woken
+//! ```
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use lone_executor::cleanup::Adopter;
+use lone_executor::{Cancelled, JoinError, KeptWaker, Panic, Reason, trace};
+use pin_project_lite::pin_project;
+
+use super::error::{Failure, IntoFailure};
+use crate::scoped::{Ended, Scoped};
+
+/// A child as its group sees it, whatever its future.
+pub(super) trait Member<E> {
+    /// Ready when it has ended, cleanups included; with its failure.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Failure<E>>>;
+
+    /// Drops its body where it waits, and has it polled to its end.
+    fn stop(self: Pin<&mut Self>, why: &Cancelled);
+
+    /// It has panicked: what its handle and its group are told.
+    fn panicked(self: Pin<&mut Self>, payload: Box<dyn std::any::Any + Send>) -> Failure<E>;
+
+    /// Drops its body now, and returns what has to be awaited.
+    fn abandon(self: Pin<&mut Self>) -> Adopter;
+}
+
+pin_project! {
+    /// A child of a group.
+    pub(super) struct Child<F: Future, T> {
+        #[pin]
+        scoped: Scoped<F>,
+        promise: Promise<T>,
+        // Spawned when the group was cancelled already: it is stopped at its first await.
+        late: bool,
+    }
+}
+
+impl<F: Future, T> Child<F, T> {
+    pub(super) fn new(
+        future: F,
+        site: &'static Location<'static>,
+        late: bool,
+    ) -> (Child<F, T>, GroupHandle<T>) {
+        let outcome = Rc::new(Outcome::new(site));
+        let scoped = Scoped::new(future, "a child of a task group", site);
+        let handle = GroupHandle(outcome.clone());
+        (Child { scoped, promise: Promise(outcome), late }, handle)
+    }
+}
+
+impl<F, T, X, E> Member<E> for Child<F, T>
+where
+    F: Future<Output = Result<T, X>>,
+    X: IntoFailure<E>,
+{
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Failure<E>>> {
+        let mut this = self.project();
+        let outcome = &this.promise.0;
+        if outcome.cancelled.borrow().is_some() {
+            this.scoped.as_mut().stop();
+        }
+        drop(outcome.child.replace(KeptWaker::new(cx.waker())));
+        let mut polled = this.scoped.as_mut().poll(cx);
+        if polled.is_pending() && *this.late && !this.scoped.is_over() {
+            this.scoped.as_mut().stop();
+            polled = this.scoped.as_mut().poll(cx);
+        }
+        Poll::Ready(match ready!(polled) {
+            Ended::Output(Ok(value)) => {
+                this.promise.keep(Ok(value));
+                None
+            }
+            Ended::Output(Err(error)) => {
+                this.promise.keep(Err(JoinError::Failed));
+                Some(error.into_failure())
+            }
+            Ended::Stopped(errors) => {
+                let cancelled = outcome.cancelled.borrow_mut().take();
+                let cancelled = cancelled.unwrap_or_else(|| Cancelled::of_group("its group ends"));
+                let cancelled = cancelled.with_cleanup_errors(errors);
+                let failed = !cancelled.cleanup_errors().is_empty();
+                this.promise.keep(Err(JoinError::Cancelled(cancelled.clone())));
+                failed.then_some(Failure::Cleanup(cancelled))
+            }
+        })
+    }
+
+    fn stop(self: Pin<&mut Self>, why: &Cancelled) {
+        let this = self.project();
+        let outcome = this.promise.0.clone();
+        outcome.cancelled.borrow_mut().get_or_insert_with(|| why.clone());
+        this.scoped.stop();
+        outcome.child.replace(KeptWaker::NOBODY).wake();
+    }
+
+    fn panicked(self: Pin<&mut Self>, payload: Box<dyn std::any::Any + Send>) -> Failure<E> {
+        let this = self.project();
+        this.promise.keep(Err(JoinError::Failed));
+        Failure::Panicked(Panic::new(this.promise.0.describe(), payload))
+    }
+
+    fn abandon(self: Pin<&mut Self>) -> Adopter {
+        self.project().scoped.abandon()
+    }
+}
+
+/// What is left of a child when it has ended.
+struct Outcome<T> {
+    value: RefCell<Option<Result<T, JoinError>>>,
+    ended: Cell<bool>,
+    /// Who awaits the handle.
+    joiner: Cell<KeptWaker>,
+    /// The child's own slot, to have it polled when it is cancelled.
+    child: Cell<KeptWaker>,
+    cancelled: RefCell<Option<Cancelled>>,
+    name: RefCell<Option<Cow<'static, str>>>,
+    site: &'static Location<'static>,
+}
+
+impl<T> Outcome<T> {
+    fn new(site: &'static Location<'static>) -> Outcome<T> {
+        Outcome {
+            value: RefCell::new(None),
+            ended: Cell::new(false),
+            joiner: Cell::new(KeptWaker::NOBODY),
+            child: Cell::new(KeptWaker::NOBODY),
+            cancelled: RefCell::new(None),
+            name: RefCell::new(None),
+            site,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match &*self.name.borrow() {
+            Some(name) => format!("`{name}`, a child of a task group, spawned at {}", self.site),
+            None => format!("a child of a task group, spawned at {}", self.site),
+        }
+    }
+}
+
+/// The child's end of the outcome: it is kept in any case.
+struct Promise<T>(Rc<Outcome<T>>);
+
+impl<T> Promise<T> {
+    fn keep(&self, value: Result<T, JoinError>) {
+        if self.0.ended.replace(true) {
+            return;
+        }
+        self.0.value.replace(Some(value));
+        drop(self.0.child.replace(KeptWaker::NOBODY));
+        self.0.joiner.replace(KeptWaker::NOBODY).wake();
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        if !self.0.ended.get() {
+            let cancelled = self.0.cancelled.borrow_mut().take();
+            let cancelled =
+                cancelled.unwrap_or_else(|| Cancelled::of_group("its group was dropped"));
+            self.keep(Err(JoinError::Cancelled(cancelled)));
+        }
+    }
+}
+
+/// The handle of a child of a [`TaskGroup`](super::TaskGroup).
+///
+/// Awaited, it gives the child's value, once. Dropping it changes nothing.
+///
+/// # Errors
+///
+/// [`JoinError::Cancelled`] if the child was stopped; [`JoinError::Failed`] if it has failed or
+/// panicked, for its error is its group's; [`JoinError::GroupClosed`] if its group did not take it.
+///
+/// # Cancellation
+///
+/// Strict: dropped half way, nothing is lost.
+#[must_use = "to say that nobody joins this child by its handle, `drop` it: the group owns it"]
+pub struct GroupHandle<T>(Rc<Outcome<T>>);
+
+impl<T> GroupHandle<T> {
+    /// The handle of a child that a group has not taken.
+    pub(super) fn refused(site: &'static Location<'static>) -> GroupHandle<T> {
+        let outcome = Outcome::new(site);
+        outcome.ended.set(true);
+        outcome.value.replace(Some(Err(JoinError::GroupClosed)));
+        GroupHandle(Rc::new(outcome))
+    }
+
+    /// Gives the child a name, for reports.
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> GroupHandle<T> {
+        self.0.name.replace(Some(name.into()));
+        self
+    }
+
+    /// Where the child was spawned.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.site
+    }
+
+    /// Whether it has ended, its cleanups included.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.ended.get()
+    }
+
+    /// Asks that the child be stopped; the others go on. Returns `false` if it has ended, or was
+    /// asked before.
+    ///
+    /// Nothing of it runs inside this call: its group drops its body where it waits, in its next
+    /// poll, and awaits its cleanups. It does not count as failed.
+    pub fn cancel(&self, why: impl Into<Reason>) -> bool {
+        if self.is_finished() || self.0.cancelled.borrow().is_some() {
+            return false;
+        }
+        self.0.cancelled.replace(Some(Cancelled::by_current_task(why)));
+        self.0.child.replace(KeptWaker::NOBODY).wake();
+        true
+    }
+
+    /// The outcome if it is there: never waits. `None`: the child has not ended.
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        if !self.is_finished() {
+            return None;
+        }
+        let value = self.0.value.borrow_mut().take();
+        Some(value.unwrap_or(Err(JoinError::Taken)))
+    }
+}
+
+impl<T> Future for GroupHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(outcome) = self.try_join() {
+            return Poll::Ready(outcome);
+        }
+        drop(self.0.joiner.replace(KeptWaker::new(cx.waker())));
+        trace::awaits("the end of a child of a task group", self.0.site);
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for GroupHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupHandle")
+            .field("child", &self.0.describe())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
