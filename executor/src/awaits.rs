@@ -7,15 +7,19 @@
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
+use crate::holder::Holder;
 use crate::task_id::TaskId;
 
 /// What somebody waits for, and the line on which it was written.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Await {
     /// For what: "a permit", "a sleep".
     pub on: &'static str,
     /// For whose end, if it is a task that is waited for.
     pub task: Option<TaskId>,
+    /// Who has it, if it is a thing that somebody holds.
+    pub holder: Option<Holder>,
     /// Where that future was made: the line of its `.await`, as a rule.
     pub site: &'static Location<'static>,
 }
@@ -28,13 +32,26 @@ thread_local! {
     static SAID: RefCell<Vec<Await>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says what the future being polled waits for.
+/// Says what the future being polled waits for. Nobody listens: then `what` is not called.
 #[inline]
-pub(crate) fn say(on: &'static str, task: Option<TaskId>, site: &'static Location<'static>) {
+pub(crate) fn say(what: impl FnOnce() -> Await) {
     if LISTENING.get() {
+        let what = what();
         // At the thread's exit nobody listens any more.
-        let _ = SAID.try_with(|said| said.borrow_mut().push(Await { on, task, site }));
+        let _ = SAID.try_with(|said| said.borrow_mut().push(what));
     }
+}
+
+/// Something that neither is a task nor has a holder.
+#[inline]
+pub(crate) fn thing(on: &'static str, site: &'static Location<'static>) -> Await {
+    Await { on, task: None, holder: None, site }
+}
+
+/// The end of a task: the line is where that was spawned.
+#[inline]
+pub(crate) fn end_of(task: TaskId, site: &'static Location<'static>) -> Await {
+    Await { on: "the end of", task: Some(task), holder: None, site }
 }
 
 /// How much has been said so far.

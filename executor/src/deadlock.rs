@@ -1,4 +1,10 @@
-//! Who waits for what, when nobody can be woken any more? The report of a deadlock.
+//! Who waits for what, and who has it, when nobody can be woken any more? The report of a deadlock.
+//!
+//! ```text
+//!   Task-1 ── awaits the end of ──► Task-2        an edge: whoever has ended would let him go on
+//!     ▲                               │
+//!     └─── who holds it ◄── awaits a lock         another; a cycle may go along both
+//! ```
 
 use std::fmt;
 use std::panic::Location;
@@ -52,9 +58,13 @@ impl Deadlock {
         &self.waiting
     }
 
-    /// The first cycle of tasks that await one another's ends, if there is one.
+    /// The first cycle of those who await one another, if there is one: each awaits the end of the
+    /// next, or a lock that the next holds, and the last one the first.
+    ///
+    /// Main is in it only where it holds a lock. Somebody who waits for a lock of his own is a cycle
+    /// by himself. Who awaits several things at once is in a cycle by any of them.
     #[must_use]
-    pub fn cycle(&self) -> Option<Vec<TaskId>> {
+    pub fn cycle(&self) -> Option<Vec<&Waiting>> {
         // Depth first: each is entered once, and each of its awaits looked at once.
         let mut entered = vec![false; self.waiting.len()];
         let mut place_on_path = vec![None; self.waiting.len()];
@@ -73,9 +83,11 @@ impl Deadlock {
                     path.pop();
                     continue;
                 };
-                let Some(to) = awaited.task.and_then(|task| self.find(task)) else { continue };
+                let Some(to) = self.would_let_go(awaited) else { continue };
                 if let Some(place) = place_on_path[to] {
-                    return path[place..].iter().map(|(who, _)| self.waiting[*who].task).collect();
+                    return Some(
+                        path[place..].iter().map(|(who, _)| &self.waiting[*who]).collect(),
+                    );
                 }
                 next = (!entered[to]).then_some(to);
             }
@@ -83,16 +95,40 @@ impl Deadlock {
         None
     }
 
-    /// Where a task stands in the list, which is in order.
-    fn find(&self, task: TaskId) -> Option<usize> {
-        self.waiting.binary_search_by_key(&Some(task), |waiting| waiting.task).ok()
+    /// Where he stands in the list who would end what is awaited: the task itself, or who holds it.
+    fn would_let_go(&self, awaited: &Await) -> Option<usize> {
+        let by = awaited.holder.and_then(|holder| holder.who.root());
+        self.find(awaited.task.map(Some).or(by)?)
     }
 
-    fn name(&self, task: TaskId) -> String {
-        match self.find(task).and_then(|at| self.waiting[at].name.as_ref()) {
+    /// Where somebody stands in the list, which is in order: main first.
+    fn find(&self, who: Option<TaskId>) -> Option<usize> {
+        self.waiting.binary_search_by_key(&who, |waiting| waiting.task).ok()
+    }
+
+    fn name(&self, who: Option<TaskId>) -> String {
+        let Some(task) = who else { return "main".to_string() };
+        match self.find(who).and_then(|at| self.waiting[at].name.as_ref()) {
             Some(name) => format!("{task} `{name}`"),
             None => task.to_string(),
         }
+    }
+
+    /// "a lock at src/main.rs:9:5, held by Task-1 since src/main.rs:4:9".
+    fn write_await(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        who: Option<TaskId>,
+        what: &Await,
+    ) -> fmt::Result {
+        let Await { on, task, holder, site } = what;
+        match task {
+            None => write!(f, "{on} at {site}")?,
+            Some(_) => write!(f, "{on} {}", self.name(*task))?,
+        }
+        let Some(holder) = holder else { return Ok(()) };
+        let name = |by| if by == who { "itself".to_string() } else { self.name(by) };
+        holder.write(f, name)
     }
 }
 
@@ -100,10 +136,7 @@ impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("deadlock: everybody waits, and nothing can wake anybody")?;
         for waiting in &self.waiting {
-            match waiting.task {
-                None => f.write_str("\n  main")?,
-                Some(task) => write!(f, "\n  {}", self.name(task))?,
-            }
+            write!(f, "\n  {}", self.name(waiting.task))?;
             if let Some(spawned) = waiting.spawned {
                 write!(f, ", spawned at {spawned},")?;
             }
@@ -111,16 +144,13 @@ impl fmt::Display for Deadlock {
             if waiting.awaits.is_empty() {
                 f.write_str("a future that is not lone's")?;
             }
-            for (n, Await { on, task, site }) in waiting.awaits.iter().enumerate() {
-                let and = if n == 0 { "" } else { ", and " };
-                match task {
-                    None => write!(f, "{and}{on} at {site}")?,
-                    Some(task) => write!(f, "{and}{on} {}", self.name(*task))?,
-                }
+            for (n, awaited) in waiting.awaits.iter().enumerate() {
+                f.write_str(if n == 0 { "" } else { ", and " })?;
+                self.write_await(f, waiting.task, awaited)?;
             }
         }
         if let Some(cycle) = self.cycle() {
-            let names: Vec<String> = cycle.iter().map(|task| self.name(*task)).collect();
+            let names: Vec<String> = cycle.iter().map(|waiting| self.name(waiting.task)).collect();
             write!(f, "\n  in a cycle: {} → {}", names.join(" → "), names[0])?;
         }
         Ok(())

@@ -29,7 +29,7 @@
 //! | `children`, `pinned` | how does one future poll many? |
 //! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
 //! | `park` | who waits? |
-//! | `deadlock`, `awaits` | what if nobody can be woken any more? |
+//! | `deadlock`, `awaits`, `holder` | what if nobody can be woken any more? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
 //!
@@ -52,6 +52,7 @@ mod core;
 mod current;
 mod deadlock;
 mod executor;
+mod holder;
 mod inbox;
 mod join;
 mod num;
@@ -74,6 +75,7 @@ pub use cancelled::{Cancelled, Reason, Source};
 pub use current::{current_task, is_running, remote};
 pub use deadlock::{Deadlock, Waiting};
 pub use executor::Executor;
+pub use holder::{HeldBy, Holder, Taken};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;
 pub use panicked::Panic;

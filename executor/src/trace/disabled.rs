@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use super::{Cause, Event, Who};
-use crate::awaits;
+use crate::awaits::{self, Await};
+use crate::holder::Holder;
 use crate::num::Num;
 use crate::task_id::TaskId;
 
@@ -39,7 +40,17 @@ pub fn note(_text: impl FnOnce() -> String) {}
 /// Without feature `trace` only a report listens, when the loop has come to a deadlock.
 #[inline]
 pub fn awaits(on: &'static str, site: &'static Location<'static>) {
-    awaits::say(on, None, site);
+    awaits::say(|| awaits::thing(on, site));
+}
+
+/// As [`awaits`], for what somebody may hold: `holder` is asked only if anybody listens.
+#[inline]
+pub fn awaits_held(
+    on: &'static str,
+    site: &'static Location<'static>,
+    holder: impl FnOnce() -> Option<Holder>,
+) {
+    awaits::say(|| Await { holder: holder(), ..awaits::thing(on, site) });
 }
 
 /// Who lives behind a number: not known without feature `trace`.
@@ -97,7 +108,7 @@ impl Mark {
 /// As [`awaits`], for the end of a task: the line is where that was spawned.
 #[inline]
 pub(crate) fn awaits_task(task: TaskId, site: &'static Location<'static>) {
-    awaits::say("the end of", Some(task), site);
+    awaits::say(|| awaits::end_of(task, site));
 }
 
 #[inline(always)]

@@ -8,6 +8,7 @@ use super::story;
 use super::{Cause, Event, Who};
 use crate::awaits::{self, Await};
 use crate::core::Core;
+use crate::holder::Holder;
 use crate::num::Num;
 use crate::task_id::TaskId;
 use crate::waker::running;
@@ -85,12 +86,21 @@ pub fn note(text: impl FnOnce() -> String) {
 
 /// Says what the future being polled waits for; a leaf calls it when it returns Pending.
 pub fn awaits(on: &'static str, site: &'static Location<'static>) {
-    awaits::say(on, None, site);
+    awaits::say(|| awaits::thing(on, site));
+}
+
+/// As [`awaits`], for what somebody may hold: `holder` is asked only if anybody listens.
+pub fn awaits_held(
+    on: &'static str,
+    site: &'static Location<'static>,
+    holder: impl FnOnce() -> Option<Holder>,
+) {
+    awaits::say(|| Await { holder: holder(), ..awaits::thing(on, site) });
 }
 
 /// As [`awaits`], for the end of a task: the line is where that was spawned.
 pub(crate) fn awaits_task(task: TaskId, site: &'static Location<'static>) {
-    awaits::say("the end of", Some(task), site);
+    awaits::say(|| awaits::end_of(task, site));
 }
 
 /// How much the future being polled has said so far.

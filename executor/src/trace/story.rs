@@ -152,7 +152,8 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
         // A future from elsewhere, a `RemoteJoin`, or one of ours that the budget has refused.
         return to.write_str("something that has no name here");
     }
-    let same = |a: &Await, b: &Await| a.on == b.on && a.task == b.task && a.site == b.site;
+    let same =
+        |a: &Await, b: &Await| (a.on, a.task, a.holder, a.site) == (b.on, b.task, b.holder, b.site);
     let runs: Vec<&[Await]> = awaits.chunk_by(same).collect();
     for (n, run) in runs.iter().take(LISTED).enumerate() {
         let and = if n == 0 { "" } else { ", and " };
@@ -160,12 +161,15 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
             1 => String::new(),
             times => format!("{times} times "),
         };
-        let Await { on, task, site } = run[0];
+        let Await { on, task, holder, site } = run[0];
         match task {
             None => write!(to, "{and}{times}{on} at {site}")?,
             Some(task) => {
                 write!(to, "{and}{times}{on} {}, spawned at {site}", name(Who::Task(task)))?;
             }
+        }
+        if let Some(holder) = holder {
+            holder.write(to, |task| name(task.map_or(Who::Main, Who::Task)))?;
         }
     }
     if runs.len() > LISTED {
