@@ -22,7 +22,7 @@
 //! | start tasks and join them | [`spawn`], [`JoinHandle`], [`wait`], [`cancel_all`](fn@cancel_all) |
 //! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`race`] |
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
-//! | keep tasks in step | [`Semaphore`], [`Event`], [`Queue`] |
+//! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | talk to others | [`net`], [`Remote`] |
 //! | test | [`test`](macro@test), [`Builder::start_paused`] |
@@ -50,11 +50,11 @@ pub use run::{run, try_run};
 pub use runtime::{Runtime, Statistics};
 
 pub use lone_executor::cleanup::{BoxError, CleanupErrors, adopt};
-pub use lone_executor::trace::note;
+pub use lone_executor::trace::{Await, note};
 pub use lone_executor::{
-    CancelOnDrop, Cancelled, Closed, Deadlock, JoinError, JoinHandle, Panic, Reason, Remote,
-    RemoteJoin, RunError, Source, TaskId, Turn, Waiting, YieldNow, budget, current_task,
-    is_running, remote, spawn, yield_now,
+    CancelOnDrop, Cancelled, Closed, Deadlock, HeldBy, Holder, JoinError, JoinHandle, Panic,
+    Reason, Remote, RemoteJoin, RunError, Source, TaskId, Turn, Waiting, YieldNow, budget,
+    current_task, is_running, remote, spawn, yield_now,
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;

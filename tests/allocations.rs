@@ -303,6 +303,43 @@ fn tasks_cancelled_and_dropped_give_back_all_that_they_took() {
     assert_eq!(LIVE_BYTES.get().wrapping_sub(before), 0);
 }
 
+// SEM-204: neither a lock that is free nor, once as many have waited before, one that is waited for.
+#[test]
+fn locks_free_and_waited_for_once_warm_allocate_nothing() {
+    let mut executor = executor();
+    let mutex = std::rc::Rc::new(lone::Mutex::new(0_u64));
+    executor.block_on(async {
+        let before = ALLOCATIONS.get();
+        // Within one poll's budget.
+        for _ in 0..30 {
+            *mutex.lock().await += 1;
+            *mutex.clone().lock_owned().await += 1;
+            assert!(mutex.try_lock().is_some());
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+    for owned in [false, true].repeat(5) {
+        let mutex = mutex.clone();
+        drop(executor.spawn(async move {
+            loop {
+                if owned {
+                    let mut guard = mutex.clone().lock_owned().await;
+                    *guard += 1;
+                    yield_now().await;
+                } else {
+                    let mut guard = mutex.lock().await;
+                    *guard += 1;
+                    yield_now().await;
+                }
+            }
+        }));
+    }
+    (0..4).for_each(|_| turn(&mut executor));
+    assert_eq!(mutex.waiters(), 9, "it is fought for");
+    let allocations = allocations_of(|| (0..100).for_each(|_| turn(&mut executor)));
+    assert_eq!(allocations, 0);
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

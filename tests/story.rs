@@ -49,7 +49,7 @@ use std::sync::{Once, mpsc};
 use std::task::Poll;
 
 use lone::time::Instant;
-use lone::{gather, timeout};
+use lone::{Mutex, gather, timeout, yield_now};
 
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
@@ -373,6 +373,36 @@ fn second_of_two_tasks_waits_at_the_semaphore_until_the_first_hands_over() {
         [3] main leaves the ready queue
         [4] main is polled
         [7] main has completed
+        ",
+    );
+}
+
+// Who holds a lock is told with what is awaited; and that it was handed to somebody, if he has not come
+// for it yet.
+#[test]
+fn waiters_for_a_lock_are_told_with_who_holds_it_and_since_where() {
+    let told = record(async {
+        let value = Rc::new(Mutex::new(0));
+        let keep = async |value: Rc<Mutex<u32>>| {
+            let mut guard = value.lock().await;
+            nap().await;
+            *guard += 1;
+        };
+        let a = spawn(keep(value.clone())).named("a");
+        let b = spawn(keep(value.clone())).named("b");
+        yield_now().await;
+        a.await.expect("a neither panics nor is cancelled");
+        let mut guard = value.lock().await;
+        *guard += 1;
+        b.await.expect("b neither panics nor is cancelled");
+        assert_eq!(*guard, 3);
+    });
+    let of_locks = told.into_iter().filter(|line| line.text.contains("a lock")).collect::<Vec<_>>();
+    assert_told(
+        &of_locks,
+        "
+        [5] Task-2 `b` now awaits a lock at «lock().await», held by Task-1 `a` since «lock().await»
+        [5] main now awaits a lock at «lock().await», held by Task-2 `b` since «lock().await»
         ",
     );
 }

@@ -63,6 +63,26 @@ impl Deadlock {
     ///
     /// Main is in it only where it holds a lock. Somebody who waits for a lock of his own is a cycle
     /// by himself. Who awaits several things at once is in a cycle by any of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    ///
+    /// let ran = lone::try_run(async {
+    ///     let account = Rc::new(lone::Mutex::new(100));
+    ///     let theirs = account.clone();
+    ///     let _guard = account.lock().await;
+    ///     let task = lone::spawn(async move { *theirs.lock().await += 1 }).named("deposit");
+    ///     task.await.expect("it neither panics nor is cancelled"); // it waits for us
+    /// });
+    /// let Err(lone::RunError::Deadlock(report)) = ran else { panic!("it is a deadlock") };
+    /// let cycle = report.cycle().expect("main and the task wait for one another");
+    /// assert_eq!(cycle.len(), 2);
+    /// assert_eq!((cycle[0].task, cycle[1].name.as_deref()), (None, Some("deposit")));
+    /// assert!(report.to_string().contains("awaits a lock at "));
+    /// assert!(report.to_string().contains(", held by main since "));
+    /// ```
     #[must_use]
     pub fn cycle(&self) -> Option<Vec<&Waiting>> {
         // Depth first: each is entered once, and each of its awaits looked at once.

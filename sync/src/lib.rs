@@ -4,7 +4,7 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
-//! | `semaphore`, `event`, `queue` | how do they share permits, a signal, items? |
+//! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
@@ -20,6 +20,7 @@ mod cancel_all;
 mod event;
 mod gather;
 mod join;
+mod mutex;
 mod queue;
 mod race;
 mod scope;
@@ -37,6 +38,7 @@ mod wait_list;
 pub use cancel_all::{CancelAll, cancel_all};
 pub use event::{Event, EventWait};
 pub use gather::{Gather, gather};
+pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
 pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
 };

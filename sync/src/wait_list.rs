@@ -182,11 +182,16 @@ impl<P> WaitList<P> {
         node
     }
 
+    fn node_mut(&mut self, key: &Key) -> &mut Node<P> {
+        let node = &mut self.nodes[key.index as usize];
+        debug_assert_eq!(node.ticket, key.ticket, "a stale key of node {}", key.index);
+        node
+    }
+
     /// Keeps `waker` for a node; returns the one before, to be dropped after the borrow.
     #[must_use = "drop it after the borrow has ended"]
     fn attach(&mut self, key: &Key, waker: KeptWaker) -> KeptWaker {
-        let node = &mut self.nodes[key.index as usize];
-        debug_assert_eq!(node.ticket, key.ticket, "a stale key of node {}", key.index);
+        let node = self.node_mut(key);
         if node.granted {
             return waker;
         }

@@ -12,6 +12,7 @@ mod deadlock;
 mod event;
 mod gather;
 mod guest;
+mod mutex;
 mod panic;
 mod queue;
 mod race;

@@ -43,6 +43,12 @@ impl Place {
         self.key.is_some()
     }
 
+    /// The line of its `.await`.
+    #[inline]
+    pub(crate) fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
     /// Joins the end of the line with `parcel`. Call [`Place::poll`] after the borrow has ended.
     pub(crate) fn join<P>(&mut self, list: &mut WaitList<P>, parcel: P) {
         debug_assert!(self.key.is_none(), "it stands in a line already");
@@ -57,6 +63,21 @@ impl Place {
         &self,
         cx: &mut Context<'_>,
         on: &'static str,
+        cell: &RefCell<S>,
+        list: impl Fn(&mut S) -> &mut WaitList<P>,
+    ) -> Poll<()> {
+        let polled = self.poll_unsaid(cx, cell, list);
+        if polled.is_pending() {
+            trace::awaits(on, self.site);
+        }
+        polled
+    }
+
+    /// As [`Place::poll`], for a leaf that says by itself what it awaits.
+    #[inline]
+    pub(crate) fn poll_unsaid<S, P>(
+        &self,
+        cx: &mut Context<'_>,
         cell: &RefCell<S>,
         list: impl Fn(&mut S) -> &mut WaitList<P>,
     ) -> Poll<()> {
@@ -84,8 +105,13 @@ impl Place {
             }
         }
         budget::give_back();
-        trace::awaits(on, self.site);
         Poll::Pending
+    }
+
+    /// What it has brought along, or was granted.
+    pub(crate) fn parcel<'a, P>(&self, list: &'a mut WaitList<P>) -> &'a mut P {
+        let key = self.key.as_ref().expect("it has joined the line");
+        &mut list.node_mut(key).parcel
     }
 
     /// How many were granted before this one and have not come for it yet: O(rank).
