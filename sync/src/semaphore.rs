@@ -22,7 +22,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use lone_executor::{budget, trace};
+use lone_executor::{Holder, budget, trace};
 
 use crate::wait_list::{Handed, Left, Place, WaitList, assert_not_send, deliver_each};
 
@@ -353,9 +353,21 @@ impl Semaphore {
             }
             place.join(&mut state.waiters, wanted);
         }
-        ready!(place.poll(cx, "a permit", &self.state, waiters));
+        ready!(self.wait(place, cx));
         let _wanted = place.take(&mut self.state.borrow_mut().waiters);
         Poll::Ready(())
+    }
+
+    /// [5] await: says as well whether one who was handed permits does not come for them.
+    #[inline(never)]
+    fn wait(&self, place: &Place, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = place.poll_unsaid(cx, &self.state, waiters);
+        if polled.is_pending() {
+            trace::awaits_held("a permit", place.site(), || {
+                self.state.borrow().waiters.first_unclaimed().map(Holder::unclaimed)
+            });
+        }
+        polled
     }
 
     /// The end of an acquire that has not got its permits out.

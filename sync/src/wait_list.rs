@@ -131,6 +131,11 @@ impl<P> WaitList<P> {
         self.nodes.get(self.waiting.first as usize).map(|node| &node.parcel)
     }
 
+    /// The line of the first who was granted something and has not come for it.
+    pub(crate) fn first_unclaimed(&self) -> Option<&'static Location<'static>> {
+        self.nodes.get(self.granted.first as usize).map(|node| node.site)
+    }
+
     /// The ticket of the first who waits.
     fn first_ticket(&self) -> Option<Ticket> {
         self.nodes.get(self.waiting.first as usize).map(|node| node.ticket)

@@ -12,6 +12,7 @@ mod deadlock;
 mod event;
 mod gather;
 mod guest;
+mod lock_deadlock;
 mod mutex;
 mod panic;
 mod queue;
