@@ -1,5 +1,7 @@
 //! Do the lecture programs show what they are to show? Under a virtual clock, to the millisecond.
 
+#[path = "../examples/dining_philosophers.rs"]
+pub mod dining_philosophers;
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
 #[path = "../examples/lecture_24_1_semaphore.rs"]
@@ -138,4 +140,23 @@ fn a_cycle_takes_as_long_for_ten_thousand_sensors_as_for_ten() {
         assert_eq!(run.cycles, [ms(100); 3], "{} sensors", run.sensors);
         assert_eq!(run.processed, 3 * run.sensors);
     }
+}
+
+// SEM-22, C-105: five left forks are a deadlock, caught and named
+// SEM-205: in order, everybody eats
+#[test]
+fn philosophers_who_all_take_the_left_fork_are_a_cycle_and_by_number_they_all_eat() {
+    let it = dining_philosophers::program();
+    let names = ["Plato", "Hypatia", "Kant", "Arendt", "Confucius"];
+    assert_eq!(it.cycle, names);
+    let report = it.deadlock.to_string();
+    for (seat, name) in names.iter().enumerate() {
+        let (task, next) = (seat + 1, (seat + 1) % 5);
+        let line = report.lines().find(|line| line.starts_with(&format!("  Task-{task} `{name}`")));
+        let line = line.expect("each has a line");
+        let held = format!(", held by Task-{} `{}` since ", next + 1, names[next]);
+        assert!(line.contains(" awaits a lock at ") && line.contains(&held), "{line}");
+    }
+    assert_eq!(it.meals, names.map(|name| (name, 3)));
+    assert_eq!(it.took, ms(560), "two eat at a time, where the circle lets them");
 }
