@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use lone_executor::{Executor, RunError, is_running};
+use lone_executor::{Executor, RunError, is_running, report};
 use lone_reactor::{Jump, Reactor};
 
 use crate::Runtime;
@@ -91,9 +91,45 @@ impl Builder {
         self
     }
 
-    /// A virtual clock that jumps by this rule while a task waits for an outside peer.
+    /// A virtual clock that jumps by this rule: while a task waits for an outside peer, or only when
+    /// it is moved by hand, with [`time::advance`](crate::time::advance).
     pub fn jump(mut self, jump: Jump) -> Builder {
         self.reactor.virtual_clock = Some(jump);
+        self
+    }
+
+    /// Shuffles the order in which tasks that are ready run, turn by turn. The same seed gives the
+    /// same run; without one it is first come, first served.
+    ///
+    /// For tests: it finds programs that lean on the order of the queue. Take it with a virtual clock,
+    /// and keep the program free of real time, threads and randomness of its own; then a run that
+    /// failed is had again with its seed, which a panic tells. [`Builder::event_period`] does not
+    /// count, and the children of one task (in [`gather`](fn@crate::gather), say) keep their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// fn order(seed: u64) -> Vec<u32> {
+    ///     lone::Builder::new().start_paused(true).seed(seed).run(async {
+    ///         let order = Rc::new(RefCell::new(Vec::new()));
+    ///         let tasks: Vec<_> = (0..10)
+    ///             .map(|n| {
+    ///                 let order = order.clone();
+    ///                 lone::spawn(async move { order.borrow_mut().push(n) })
+    ///             })
+    ///             .collect();
+    ///         lone::gather(tasks).await;
+    ///         order.take()
+    ///     })
+    /// }
+    /// assert_eq!(order(7), order(7));
+    /// assert_ne!(order(7), order(8));
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.executor.seed = Some(seed);
         self
     }
 
@@ -115,7 +151,8 @@ impl Builder {
     /// As [`run`](crate::run).
     #[track_caller]
     pub fn run<F: Future>(self, main: F) -> F::Output {
-        match self.try_run(main) {
+        let _seed = self.executor.seed.map(report::SeedOnPanic);
+        match self.run_and_shut_down(main) {
             Ok(output) => output,
             Err(error) => panic!("{error}"),
         }
@@ -131,6 +168,11 @@ impl Builder {
     ///
     /// Where `main` panics, after the shutdown.
     pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
+        let _seed = self.executor.seed.map(report::SeedOnPanic);
+        self.run_and_shut_down(main)
+    }
+
+    fn run_and_shut_down<F: Future>(self, main: F) -> Result<F::Output, RunError> {
         if is_running() {
             return Err(RunError::Nested);
         }

@@ -1,7 +1,8 @@
 //! What does a future wait for? It says so when it returns Pending, if anybody listens.
 //!
 //! A leaf calls [`say`] where it returns Pending. Nobody listens as a rule: then that is the test of
-//! a flag. Listening are a trace, during every poll, and a report, which polls everybody once more in
+//! a flag. Listening are a trace and a chooser (see
+//! `schedule`), during every poll, and a report, which polls everybody once more in
 //! order to ask: extra polls of a future are harmless, and so nothing has to be kept meanwhile.
 
 use std::cell::{Cell, RefCell};
@@ -96,6 +97,18 @@ impl Drop for Suspended {
         ASKING.set(self.asking);
         LISTENING.set(self.listening);
     }
+}
+
+/// Listens from here on, until the loop that runs is left: somebody chooses who runs next, and tells
+/// what everybody waits for.
+pub(crate) fn listen() {
+    LISTENING.set(true);
+}
+
+/// Puts back what was taken.
+#[cfg(feature = "trace")]
+pub(crate) fn put_back(said: Vec<Await>) {
+    let _ = SAID.try_with(|all| all.borrow_mut().extend(said));
 }
 
 /// Listens to everybody until the guard is dropped.

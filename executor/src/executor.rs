@@ -45,6 +45,7 @@ use crate::remote::Remote;
 use crate::report;
 use crate::route;
 use crate::run_error::RunError;
+use crate::schedule::{Choose, Schedule};
 use crate::settings::{Settings, Statistics, Turn};
 use crate::trace::{self, Event};
 use crate::waker::{Entered, enter, running};
@@ -55,6 +56,8 @@ pub struct Executor<P: Park> {
     park: P,
     settings: Settings,
     pace: Pace,
+    /// Who decides about the order of a batch, in place of the queue.
+    schedule: Option<Schedule>,
     /// What was drained: kept, so that draining allocates nothing.
     items: Vec<Item>,
     /// Since the inbox was last told that we park.
@@ -83,7 +86,21 @@ impl<P: Park> Executor<P> {
         let (number, first_generation) = registry::register(&inbox)?;
         let core = Core::new(number, first_generation, inbox);
         let (pace, items) = (Pace::default(), Vec::new());
-        Ok(Executor { core, park, settings, pace, items, parked: true, turns: 0 })
+        let schedule = settings.seed.map(Schedule::seeded);
+        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, turns: 0 })
+    }
+
+    /// From here on `chooser` says who runs next: each turn polls one task, which it picks from all
+    /// that are ready. For tests that want an order, or all of them.
+    ///
+    /// For programs that live on this thread alone, and it is taken at its word: in [`block_on`] a
+    /// clone of a waker and a [`Remote`] give nobody hope, for who could use them waits as well. No
+    /// clock decides when the park is looked at within a batch.
+    ///
+    /// [`block_on`]: Executor::block_on
+    pub fn choose_with(&mut self, chooser: impl Choose + 'static) {
+        self.schedule = Some(Schedule::chosen(chooser));
+        self.settings.event_period = Duration::MAX;
     }
 
     /// Runs `main` to its end, and with it whatever is ready. Tasks that are left stay for the next
@@ -217,7 +234,10 @@ impl<P: Park> Executor<P> {
         }
 
         // b: run one batch (the tasks that were ready when the turn began)
-        let batch = self.core.slots.borrow_mut().begin_batch();
+        let batch = match &mut self.schedule {
+            None => self.core.slots.borrow_mut().begin_batch(),
+            Some(schedule) => schedule.begin_batch(&self.core)?,
+        };
         trace::emit(|| Event::Batch { ready: batch });
         let budget = Budget::full(self.settings.budget);
         let mut left = batch;
@@ -263,7 +283,13 @@ impl<P: Park> Executor<P> {
             Judge::Main(num) => Some(num),
             Judge::Nobody | Judge::Shutdown => None,
         };
-        let waiting = match self.core.ask_everybody(num, budget, main) {
+        let answer = self.core.ask_everybody(num, budget, main);
+        if let (Some(schedule), Answer::MainHasEnded | Answer::SomebodyGoesOn) =
+            (&mut self.schedule, &answer)
+        {
+            schedule.lost_wake()?;
+        }
+        let waiting = match answer {
             Answer::MainHasEnded => return Ok(true),
             Answer::SomebodyGoesOn => return Ok(false),
             Answer::Deadlock(waiting) => waiting,
@@ -280,9 +306,14 @@ impl<P: Park> Executor<P> {
     /// Whether it is certain that nobody can wake anybody. Nobody is ready, and the inbox has been
     /// drained; what nobody has counted lives on this thread, which is here.
     fn nobody_can_wake(&self) -> bool {
-        !self.core.slots.borrow().are_clones_held()
-            && !self.park.can_wake()
-            && self.core.inbox.is_deserted()
+        if self.park.can_wake() {
+            return false;
+        }
+        match self.schedule {
+            // Whoever holds a clone or a `Remote` lives on this thread too, and waits.
+            Some(Schedule::Chosen { .. }) => !self.core.inbox.is_pending(),
+            _ => !self.core.slots.borrow().are_clones_held() && self.core.inbox.is_deserted(),
+        }
     }
 
     /// d park, e fire: the wait itself, and what it lets happen, are the park's.

@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `executor`, `pace` | what does the loop do? |
 //! | `settings`, `run_error` | what can be set about it, and why may it fail? |
+//! | `schedule` | in which order do ready tasks run? |
 //! | `core` | what does a loop own that its tasks may reach? |
 //! | `spawn`, `current` | how does a task begin, and which one is running? |
 //! | `slots` | who lives behind a number? |
@@ -64,6 +65,7 @@ mod registry;
 mod remote;
 mod route;
 mod run_error;
+mod schedule;
 mod settings;
 mod slots;
 mod spawn;
@@ -85,6 +87,7 @@ pub use registry::{LoopNumber, Outside, outside};
 pub use remote::{Closed, Remote, RemoteJoin};
 pub use route::KeptWaker;
 pub use run_error::RunError;
+pub use schedule::{Choose, Left, Random, Ready};
 pub use settings::{Settings, Statistics, Turn};
 pub use spawn::spawn;
 pub use task_id::TaskId;

@@ -3,6 +3,7 @@
 //! A student without a logger still sees it. A logger counts as installed when it lets anything
 //! through (`log::max_level()` is not `Off`).
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,8 +31,63 @@ fn say_plainly(target: &str, message: &str) {
     let _ = writeln!(io::stderr(), "{target}: {message}");
 }
 
+thread_local! {
+    /// The panics that a test wants to see, instead of having them said.
+    static COLLECTED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// From here on panics that nobody reads are collected on this thread, not said: for tests.
+#[must_use = "they are collected until it is dropped"]
+pub fn collect_panics() -> CollectPanics {
+    CollectPanics { before: COLLECTED.replace(Some(Vec::new())) }
+}
+
+/// While it lives panics that nobody reads are collected on this thread.
+#[derive(Debug)]
+pub struct CollectPanics {
+    before: Option<Vec<String>>,
+}
+
+impl CollectPanics {
+    /// Whose panics, and what they said, since it was made or asked last.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        COLLECTED.with_borrow_mut(|panics| panics.as_mut().map(std::mem::take)).unwrap_or_default()
+    }
+}
+
+impl Drop for CollectPanics {
+    fn drop(&mut self) {
+        let _ = COLLECTED.try_with(|panics| panics.replace(self.before.take()));
+    }
+}
+
+/// A seed that has to be said if a panic drops this: it gives the run that failed again.
+#[derive(Debug)]
+pub struct SeedOnPanic(pub u64);
+
+impl Drop for SeedOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let message = format!("seed {} led to this panic, and does so again", self.0);
+            say(Level::Error, "lone::test", &message);
+        }
+    }
+}
+
 /// Something has panicked, and nobody will read that: said once, here.
 #[cold]
 pub fn unread_panic(panic: &Panic) {
+    let text = panic.to_string();
+    let collected = COLLECTED.try_with(|panics| match &mut *panics.borrow_mut() {
+        Some(panics) => {
+            panics.push(text);
+            true
+        }
+        None => false,
+    });
+    if collected == Ok(true) {
+        return;
+    }
     say(Level::Error, "lone::task", &format!("{panic}; nobody has joined it"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::budget::DEFAULT_BUDGET;
 
-/// What can be set about a loop's fairness and end.
+/// What can be set about a loop's fairness, order and end.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// After how many polls the park is looked at within a batch. Default 64; 0 counts as 1.
@@ -15,6 +15,9 @@ pub struct Settings {
     pub budget: u16,
     /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
     pub grace: Option<Duration>,
+    /// `Some`: each batch is shuffled, the same way for the same seed, and `event_period` does not
+    /// count. Default `None`: first come, first served.
+    pub seed: Option<u64>,
 }
 
 impl Settings {
@@ -22,6 +25,9 @@ impl Settings {
     pub(crate) fn clamped(mut self) -> Settings {
         self.event_interval = self.event_interval.max(1);
         self.budget = self.budget.clamp(1, u16::MAX - 1);
+        if self.seed.is_some() {
+            self.event_period = Duration::MAX;
+        }
         self
     }
 }
@@ -33,6 +39,7 @@ impl Default for Settings {
             event_period: Duration::from_micros(200),
             budget: DEFAULT_BUDGET,
             grace: Some(Duration::from_secs(5)),
+            seed: None,
         }
     }
 }

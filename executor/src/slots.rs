@@ -346,6 +346,30 @@ impl Slots {
         self.batch.len()
     }
 
+    /// b: puts the batch that has just begun in another order: see `schedule`.
+    pub(crate) fn arrange(&mut self, order: impl FnOnce(&mut [Num])) {
+        debug_assert_eq!(self.at, 0, "the batch has begun only now");
+        order(&mut self.batch);
+    }
+
+    /// b: who stands in the batch that has just begun, in order: without those who have ended.
+    pub(crate) fn queued(&mut self) -> Vec<Num> {
+        debug_assert_eq!(self.at, 0, "the batch has begun only now");
+        let Slots { batch, marks, .. } = self;
+        batch.retain(|num| marks[num.slot()] == num.generation() | QUEUED);
+        batch.clone()
+    }
+
+    /// b: leaves the one at `place` in the batch, and makes the others ready again, in order, before
+    /// whoever was woken meanwhile.
+    pub(crate) fn narrow_batch(&mut self, place: usize) {
+        debug_assert_eq!(self.at, 0, "the batch has begun only now");
+        let chosen = self.batch.remove(place);
+        self.batch.append(&mut self.ready);
+        std::mem::swap(&mut self.batch, &mut self.ready);
+        self.batch.push(chosen);
+    }
+
     /// [3] dequeue: the next of the batch. An entry of a tenant that has ended is nobody's.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<(Num, Next)> {

@@ -19,6 +19,7 @@ mod queue;
 mod race;
 mod remote;
 mod run;
+mod seed;
 mod semaphore;
 mod shutdown;
 mod task;

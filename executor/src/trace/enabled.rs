@@ -203,7 +203,9 @@ pub(crate) fn begin_poll(num: Num) {
 pub(crate) fn end_poll(num: Num) {
     // A report takes what was said by itself.
     let awaits = if awaits::is_asking() { Vec::new() } else { awaits::take_since(0) };
-    emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits });
+    emit(|| Event::Pending { who: who(num).unwrap_or(Who::Unknown), awaits: awaits.clone() });
+    // A chooser may want to hear it too; the next poll drops it.
+    awaits::put_back(awaits);
 }
 
 /// The name of a wait list's owner in traces: its kind and a number.
