@@ -19,6 +19,7 @@ use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::{self, Joined, Task};
 use crate::cleanup::Adopters;
 use crate::deadlock::Waiting;
+use crate::idle::Idle;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
@@ -62,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) phase: Cell<Phase>,
     pub(crate) adopters: Adopters,
+    pub(crate) idle: Idle,
     /// The root that is being polled: a task or main.
     root: Cell<Option<Num>>,
     /// The child that is being polled, on behalf of `root`.
@@ -80,6 +82,7 @@ impl Core {
             inbox,
             phase: Cell::new(Phase::Open),
             adopters: Adopters::default(),
+            idle: Idle::default(),
             root: Cell::new(None),
             child: Cell::new(None),
             tasks_made: Cell::new(0),

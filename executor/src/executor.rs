@@ -256,6 +256,9 @@ impl<P: Park> Executor<P> {
         if self.core.slots.borrow().ready() > 0 {
             return Ok(false);
         }
+        if self.core.idle.is_awaited() {
+            return self.everybody_else_waits();
+        }
         self.parked = self.core.inbox.prepare_to_park();
         let limit = if self.parked { max_wait } else { Some(Duration::ZERO) };
         trace::emit(|| Event::Ask { limit });
@@ -268,6 +271,21 @@ impl<P: Park> Executor<P> {
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
         self.look(limit)?;
+        Ok(false)
+    }
+
+    /// Nobody is ready, and somebody waits for that: it is woken, unless an event comes in.
+    #[cold]
+    fn everybody_else_waits(&mut self) -> Result<bool, RunError> {
+        let settled = self.park.settle();
+        self.pace = Pace::since(self.park.reading());
+        settled?;
+        if self.core.inbox.is_pending() {
+            self.drain();
+        }
+        if self.core.slots.borrow().ready() == 0 {
+            self.core.idle.wake_first();
+        }
         Ok(false)
     }
 

@@ -32,6 +32,7 @@
 //! | `park` | who waits? |
 //! | `deadlock`, `awaits`, `holder` | what if nobody can be woken any more? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
+//! | `idle` | how does a test wait until all others wait? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
 //!
 //! `unsafe` stands in `waker`, `cell`, `block` and `pinned`, and nowhere else.
@@ -54,6 +55,7 @@ mod current;
 mod deadlock;
 mod executor;
 mod holder;
+mod idle;
 mod inbox;
 mod join;
 mod num;
@@ -78,6 +80,7 @@ pub use current::{current_task, is_running, remote};
 pub use deadlock::{Deadlock, Waiting};
 pub use executor::Executor;
 pub use holder::{HeldBy, Holder, Taken};
+pub use idle::{AllBlocked, wait_all_tasks_blocked};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;
 pub use panicked::Panic;

@@ -21,6 +21,16 @@ pub trait Park {
     /// What the system says about waiting; the loop gives it to its caller.
     fn park(&mut self, limit: Option<Duration>) -> io::Result<()>;
 
+    /// Nobody is ready, and somebody waits for that: takes in what has come, as a `park` that does
+    /// not wait. What is certain to come, because it is on its way within the loop, may be waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Park::park`].
+    fn settle(&mut self) -> io::Result<()> {
+        self.park(Some(Duration::ZERO))
+    }
+
     /// The loop will not run for a while: whoever waits for this park's descriptor in its place
     /// has to learn of the next deadline.
     ///

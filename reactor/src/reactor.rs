@@ -14,6 +14,7 @@
 //!   readable; `rest` sees to the deadline before a host waits for it in our place.
 //! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, and nobody
 //!   waits for bytes in flight or for an outside peer (see [`Jump`] and `ends`).
+//! - **A clock that only somebody moves is no hope**: its timers wake nobody by themselves.
 
 use std::cell::Cell;
 use std::io;
@@ -236,14 +237,19 @@ impl Reactor {
             self.fire();
             return Ok(());
         }
-        let Some(next) = self.next_deadline() else {
+        let next = self.next_deadline().filter(|next| self.local.clock().reaches(*next));
+        let Some(next) = next else {
             self.wait(limit)?;
             return Ok(());
         };
+        let moved = self.local.clock().is_moved_to(next);
         let awaited = self.local.sources.borrow().awaited();
         if awaited != Awaited::Nobody {
             let quiet = match jump {
-                Jump::HoldOnIo => None,
+                // Somebody has asked for it: only what is on its way already comes first.
+                _ if moved && awaited == Awaited::InFlight => Some(FLIGHT),
+                _ if moved => Some(Duration::ZERO),
+                Jump::HoldOnIo | Jump::Manual => None,
                 Jump::AfterQuiet(quiet) if awaited == Awaited::InFlight => Some(quiet.max(FLIGHT)),
                 Jump::AfterQuiet(quiet) => Some(quiet),
             };
@@ -345,6 +351,15 @@ impl Park for Reactor {
         }
     }
 
+    fn settle(&mut self) -> io::Result<()> {
+        if self.local.sources.borrow().awaited() != Awaited::InFlight {
+            return self.park(Some(Duration::ZERO));
+        }
+        self.wait(Some(FLIGHT))?;
+        self.fire();
+        Ok(())
+    }
+
     fn rest(&mut self) -> io::Result<()> {
         let next = match self.local.clock() {
             Clock::Real => self.next_deadline(),
@@ -372,7 +387,13 @@ impl Park for Reactor {
     }
 
     fn can_wake(&self) -> bool {
-        !self.local.timers.borrow().is_empty() || self.local.sources.borrow().is_waited_for()
+        let clock = self.local.clock();
+        let timers = if clock.is_manual() {
+            self.next_deadline().is_some_and(|next| clock.reaches(next))
+        } else {
+            !self.local.timers.borrow().is_empty()
+        };
+        timers || self.local.sources.borrow().is_waited_for()
     }
 
     fn release(&mut self, what: Release) {

@@ -7,6 +7,7 @@
 
 mod help;
 
+mod advance;
 mod clock;
 mod deadlock;
 mod fairness;
