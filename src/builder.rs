@@ -104,7 +104,8 @@ impl Builder {
     /// For tests: it finds programs that lean on the order of the queue. Take it with a virtual clock,
     /// and keep the program free of real time, threads and randomness of its own; then a run that
     /// failed is had again with its seed, which a panic tells. [`Builder::event_period`] does not
-    /// count, and the children of one task (in [`gather`](fn@crate::gather), say) keep their order.
+    /// count, and the children of one task (in [`gather`](fn@crate::gather), say) keep their order. To
+    /// try every order, see [`test::explore`](crate::test::explore()).
     ///
     /// # Examples
     ///

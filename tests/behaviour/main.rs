@@ -10,6 +10,7 @@ mod cancel;
 mod children;
 mod deadlock;
 mod event;
+mod explore;
 mod gather;
 mod guest;
 mod lock_deadlock;
