@@ -2,6 +2,8 @@
 
 #[path = "../examples/dining_philosophers.rs"]
 pub mod dining_philosophers;
+#[path = "../examples/bank_account.rs"]
+pub mod bank_account;
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
 #[path = "../examples/lecture_24_1_semaphore.rs"]
@@ -159,4 +161,14 @@ fn philosophers_who_all_take_the_left_fork_are_a_cycle_and_by_number_they_all_ea
     }
     assert_eq!(it.meals, names.map(|name| (name, 3)));
     assert_eq!(it.took, ms(560), "two eat at a time, where the circle lets them");
+}
+
+// SEM-429: without a lock one order is found that overdraws the account, with one none
+#[test]
+fn account_is_overdrawn_in_some_order_without_a_lock_and_in_none_with_one() {
+    let it = bank_account::explore();
+    let said = it.failure.to_string();
+    assert!(said.contains("the account is overdrawn: -60"), "{said}");
+    assert!(said.contains("Task-2 `bob`"), "{said}");
+    assert!(it.with_a_lock.exhaustive && it.with_a_lock.schedules > 1);
 }
