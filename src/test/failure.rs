@@ -149,7 +149,7 @@ impl LeftAs {
         if awaits.is_empty() {
             return "awaits a future that is not lone's".to_owned();
         }
-        let tell = |Await { on, task, site }: &Await| match task {
+        let tell = |Await { on, task, site, .. }: &Await| match task {
             None => format!("{on} at {site}"),
             Some(task) => match names.get(&Who::Task(*task)) {
                 Some(name) => format!("{on} {name}"),
