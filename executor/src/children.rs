@@ -30,7 +30,6 @@
 //! for the most children that were alive at once, or ended within one batch.
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -137,14 +136,18 @@ impl Children {
             return self.count();
         }
         let added = core.slots.borrow_mut().insert_member(group, self.size.get());
-        let Some((member, num)) = added else { no_room(self.size.get() + 1) };
-        let index = member as usize;
-        self.size.set(self.size.get().max(index + 1));
-        trace::emit(|| Event::AddedChild { child: core.who(num), by: core.polled() });
+        let child = self.added(&core, added);
         if let Some(foreign_parent) = core.wake_group(group, seq) {
             foreign_parent.wake();
         }
-        index
+        child.index()
+    }
+
+    fn added(&self, core: &Core, added: Option<(u32, Num)>) -> Child {
+        let Some((member, num)) = added else { no_room(self.size.get() + 1) };
+        self.size.set(self.size.get().max(member as usize + 1));
+        trace::emit(|| Event::AddedChild { child: core.who(num), by: core.polled() });
+        Child { member, num }
     }
 
     /// Adds a child that the slots do not know of.
@@ -165,6 +168,23 @@ impl Children {
     ///
     /// If no loop is running on this thread.
     pub fn batch(&self, cx: &Context<'_>) -> Batch<'_> {
+        self.begin(|core, group| link(core, group, cx))
+    }
+
+    /// As [`Children::batch`], where nobody polls the group: until its next batch the wakes of its
+    /// children are kept in their order, and go no further.
+    ///
+    /// # Panics
+    ///
+    /// If no loop is running on this thread.
+    pub fn unwatched(&self) -> Batch<'_> {
+        self.begin(|core, group| {
+            let before = core.slots.borrow_mut().link(group, Some(Parent::Nobody), core.root());
+            drop(before);
+        })
+    }
+
+    fn begin(&self, link: impl FnOnce(&Core, u32)) -> Batch<'_> {
         let Some(core) = running(Core::to_rc) else {
             panic!(
                 "a lone combinator was polled where no loop is running on this thread: await it \
@@ -175,13 +195,13 @@ impl Children {
             Some(home) if home.is_at(&core) => home,
             _ => self.settle(&core),
         };
-        link(&core, group, cx);
+        link(&core, group);
         let begun = core.slots.borrow_mut().begin_members(group, self.size.get());
         let Some(mut left) = begun else { no_room(self.size.get()) };
         if awaits::is_asking() {
             left = core.slots.borrow_mut().make_all_ready(group);
         }
-        Batch { core, group, seq, left, _children: PhantomData }
+        Batch { core, group, seq, left, children: self }
     }
 
     /// Takes slots in the loop that runs here.
@@ -256,8 +276,8 @@ pub struct Batch<'a> {
     /// Should the group be polled by another loop within this batch, then the batch is over.
     seq: u64,
     left: usize,
-    /// The slots are there as long as the children are.
-    _children: PhantomData<&'a Children>,
+    /// The slots are there as long as these are.
+    children: &'a Children,
 }
 
 impl Batch<'_> {
@@ -273,6 +293,23 @@ impl Batch<'_> {
             }
         }
         None
+    }
+
+    /// Adds a child that belongs to this batch, for whoever has its future at hand: poll it at once.
+    /// Unlike one of [`Children::insert`] it is not ready by itself, and wakes nobody.
+    ///
+    /// # Panics
+    ///
+    /// If the loop has no room for it, or if another loop has polled the group meanwhile.
+    #[must_use = "poll it: nothing else has it polled"]
+    pub fn add(&self) -> Child {
+        let Batch { core, group, seq, children, .. } = self;
+        assert!(
+            core.slots.borrow().has_group(*group, *seq),
+            "a group was polled by another loop while it was being polled: give it one place"
+        );
+        let added = core.slots.borrow_mut().add_member(*group, children.size.get());
+        children.added(core, added)
     }
 
     /// Polls a child: `f` gets its context, and a budget of its own.

@@ -44,6 +44,18 @@ impl<F> Pinned<F> {
         self.slot(index).set(None);
     }
 
+    /// Moves the one at `index` out, if it may be moved; `None` if it was dropped.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is out of range.
+    pub fn take(&mut self, index: usize) -> Option<F>
+    where
+        F: Unpin,
+    {
+        self.slot(index).get_mut().take()
+    }
+
     fn slot(&mut self, index: usize) -> Pin<&mut Option<F>> {
         // SAFETY: *Pinned for good*: an element of a pinned slice is a structural field of it. It
         // is not moved out here, and nothing else hands out an unpinned reference.

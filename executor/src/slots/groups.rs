@@ -124,7 +124,7 @@ impl Slots {
     /// there is no room for them.
     fn grow(&mut self, group: u32, size: usize) -> bool {
         while self.groups[group as usize].members.len() < size {
-            if self.add(group, Places::push).is_none() {
+            if self.add(group, Places::push, QUEUED).is_none() {
                 return false;
             }
         }
@@ -134,16 +134,28 @@ impl Slots {
     /// Adds a member to a group that has `size` places by now: at a free one, or at a new one. It
     /// is ready at once; the caller wakes the group. `None`: there is no room for it.
     pub(crate) fn insert_member(&mut self, group: u32, size: usize) -> Option<(u32, Num)> {
-        if self.grow(group, size) { self.add(group, Places::insert) } else { None }
+        if self.grow(group, size) { self.add(group, Places::insert, QUEUED) } else { None }
     }
 
-    fn add(&mut self, key: u32, to: fn(&mut Places, Num) -> u32) -> Option<(u32, Num)> {
+    /// The same, but the member is not ready: the caller polls it.
+    pub(crate) fn add_member(&mut self, group: u32, size: usize) -> Option<(u32, Num)> {
+        if self.grow(group, size) { self.add(group, Places::insert, 0) } else { None }
+    }
+
+    fn add(
+        &mut self,
+        key: u32,
+        place: fn(&mut Places, Num) -> u32,
+        queued: u32,
+    ) -> Option<(u32, Num)> {
         let num = self.vacancy()?;
         let group = &mut self.groups[key as usize];
-        let member = to(&mut group.members, num);
-        group.ready.push_back(member);
+        let member = place(&mut group.members, num);
+        if queued != 0 {
+            group.ready.push_back(member);
+        }
         self.tenants.insert(Tenant::Child { group: key, member });
-        self.marks[num.slot()] |= CHILD | QUEUED;
+        self.marks[num.slot()] |= CHILD | queued;
         Some((member, num))
     }
 
