@@ -7,6 +7,7 @@
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
+//! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
 //! | `task_group` | how do several run as one, so that none outlives the others? |
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod as_completed;
 mod cancel_all;
 mod event;
 mod gather;
@@ -35,6 +37,9 @@ mod using;
 mod wait;
 mod wait_list;
 
+pub use as_completed::{
+    AsCompleted, AsCompletedWithin, NextCompleted, as_completed, as_completed_bounded,
+};
 pub use cancel_all::{CancelAll, cancel_all};
 pub use event::{Event, EventWait};
 pub use gather::{Gather, gather};

@@ -5,6 +5,7 @@
 
 mod help;
 
+mod as_completed;
 mod budget;
 mod cancel;
 mod children;

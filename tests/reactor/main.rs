@@ -8,6 +8,7 @@
 mod help;
 
 mod advance;
+mod as_completed;
 mod clock;
 mod deadlock;
 mod fairness;
