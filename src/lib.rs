@@ -19,7 +19,7 @@
 //! | to … | use |
 //! |---|---|
 //! | run a program | [`run`], [`try_run`], [`main`](macro@main), [`Builder`], [`Runtime`] |
-//! | start tasks and join them | [`spawn`], [`JoinHandle`], [`wait`], [`cancel_all`](fn@cancel_all) |
+//! | start tasks and join them | [`spawn`], [`JoinHandle`], [`JoinSet`], [`wait`], [`cancel_all`](fn@cancel_all) |
 //! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`race`], [`as_completed`](fn@as_completed) |
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
 //! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |

@@ -9,6 +9,7 @@
 //! | `race` | how does one wait for the first of several? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
+//! | `join_set` | how does one own tasks, and join them as they end? |
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
 //! | `task_group` | how do several run as one, so that none outlives the others? |
 //! | `scope`, `shield` | how is a part of a task cancelled, or kept from it? |
@@ -22,6 +23,7 @@ mod cancel_all;
 mod event;
 mod gather;
 mod join;
+mod join_set;
 mod mutex;
 mod queue;
 mod race;
@@ -43,6 +45,7 @@ pub use as_completed::{
 pub use cancel_all::{CancelAll, cancel_all};
 pub use event::{Event, EventWait};
 pub use gather::{Gather, gather};
+pub use join_set::{JoinAll, JoinNext, JoinSet};
 pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
 pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,

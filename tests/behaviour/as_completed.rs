@@ -63,7 +63,7 @@ fn tasks_that_end_in_one_turn_come_in_the_order_of_their_ends() {
         yield_now().await;
         tasks.reverse();
         let mut ends = as_completed(tasks);
-        assert!((&mut ends).next().now_or_never().is_none());
+        assert!(ends.next().now_or_never().is_none());
         flag.set();
         all(&mut ends).await
     });
@@ -181,7 +181,7 @@ fn as_completed_begun_on_one_thread_ends_on_another() {
         let mut outputs = outputs;
         executor().block_on(async {
             assert_eq!(outputs.next().await, Some((2, 3)));
-            assert!((&mut outputs).next().now_or_never().is_none());
+            assert!(outputs.next().now_or_never().is_none());
         });
         outputs.into_rest().len()
     });
@@ -329,7 +329,7 @@ fn as_completed_dropped_half_way_drops_its_futures_and_detaches_its_handles() {
             say.say("went on");
         });
         let mut ends = as_completed([task]);
-        assert!((&mut ends).next().now_or_never().is_none());
+        assert!(ends.next().now_or_never().is_none());
         drop(ends);
         yield_times(5).await;
     });
@@ -363,7 +363,7 @@ fn rest_of_the_outputs_is_taken_out_in_the_order_of_the_inputs() {
         // Places are used again: input 3 lies before input 2.
         let mut outputs = as_completed_bounded(2, [0, 9, 8, 7].map(boxed));
         assert_eq!(outputs.next().await, Some((0, 0)));
-        assert!((&mut outputs).next().now_or_never().is_none());
+        assert!(outputs.next().now_or_never().is_none());
         let rest: Vec<usize> = outputs.into_rest().into_iter().map(|rest| rest.0).collect();
         assert_eq!(rest, [1, 2]);
     });
@@ -418,7 +418,7 @@ fn child_whose_destructor_panics_has_its_output_given_by_the_next_poll() {
         let mut next = pin!(outputs.next());
         poll_fn(|cx| {
             let poll = catch_unwind(AssertUnwindSafe(|| next.as_mut().poll(cx)));
-            let panic = poll.err().expect("the panic goes on");
+            let panic = poll.expect_err("the panic goes on");
             assert_eq!(message(&*panic), "a destructor");
             Poll::Ready(())
         })

@@ -14,6 +14,7 @@ mod event;
 mod explore;
 mod gather;
 mod guest;
+mod join_set;
 mod lock_deadlock;
 mod mutex;
 mod panic;
