@@ -396,3 +396,56 @@ fn messages_over_tcp_once_warm_allocate_nothing() {
         assert_eq!(ALLOCATIONS.get() - before, 0);
     });
 }
+
+// SEM-194: tasks that come and go use the places of those before.
+#[test]
+fn tasks_joined_by_a_set_once_warm_allocate_nothing() {
+    lone::run(async {
+        let mut set = lone::JoinSet::new();
+        let mut round = async || {
+            for n in 0..1000 {
+                set.spawn(async move {
+                    yield_now().await;
+                    n
+                });
+                if set.len() == 10 {
+                    assert!(set.join_next().await.is_some());
+                }
+            }
+            while set.join_next().await.is_some() {}
+        };
+        round().await;
+        let before = ALLOCATIONS.get();
+        round().await;
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+/// Takes a thousand outputs; returns how often that allocates.
+async fn take_a_thousand<F, I>(outputs: impl FnOnce() -> lone::AsCompleted<F, I>) -> usize
+where
+    F: Future,
+    I: Iterator<Item = F>,
+{
+    let before = ALLOCATIONS.get();
+    let mut outputs = outputs();
+    for _ in 0..1000 {
+        assert!(outputs.next().await.is_some());
+    }
+    assert!(outputs.next().await.is_none());
+    ALLOCATIONS.get() - before
+}
+
+// F17, SEM-123: a few allocations for all of them, or for those that are in flight at once.
+#[test]
+fn outputs_as_they_come_allocate_nothing_for_each_input() {
+    let inputs = || (0..1000).map(async |_| yield_now().await);
+    lone::run(async {
+        let all = || lone::as_completed(inputs());
+        let ten = || lone::as_completed_bounded(10, inputs());
+        let _warm = (take_a_thousand(all).await, take_a_thousand(ten).await);
+        assert_eq!(take_a_thousand(all).await, 3);
+        let bounded = take_a_thousand(ten).await;
+        assert!(bounded <= 40, "{bounded} allocations for ten places");
+    });
+}
