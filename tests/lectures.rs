@@ -1,9 +1,9 @@
 //! Do the lecture programs show what they are to show? Under a virtual clock, to the millisecond.
 
-#[path = "../examples/dining_philosophers.rs"]
-pub mod dining_philosophers;
 #[path = "../examples/bank_account.rs"]
 pub mod bank_account;
+#[path = "../examples/dining_philosophers.rs"]
+pub mod dining_philosophers;
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
 #[path = "../examples/lecture_24_1_semaphore.rs"]
