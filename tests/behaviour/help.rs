@@ -5,13 +5,17 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use lone_executor::children::Children;
 use lone_executor::{Executor, Pinned, Settings};
 use lone_tests::bounded_park::BoundedPark;
+
+pub(crate) use lone_tests::reports::{
+    assert_one_report, let_the_logger_fail, record_reports, take_reports,
+};
 
 /// How long a test waits for another thread before it fails.
 pub(crate) const PATIENCE: Duration = lone_tests::bounded_park::PATIENCE;
@@ -230,64 +234,5 @@ impl<F: Future<Output = ()>> Future for Group<F> {
             }
         }
         if this.left == 0 { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-// ----- the log -------------------------------------------------------------------------------------
-
-thread_local! {
-    /// Tests of one binary run side by side, one to a thread: each reads its own.
-    static REPORTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-
-    /// Whether the logger panics on this thread.
-    static FAILING: Cell<bool> = const { Cell::new(false) };
-}
-
-struct Recorder;
-
-impl log::Log for Recorder {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Warn
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        assert!(!FAILING.get(), "the logger fails");
-        if self.enabled(record.metadata()) {
-            let line = format!("{} {}: {}", record.level(), record.target(), record.args());
-            // At thread exit nobody reads it any more.
-            let _ = REPORTS.try_with(|reports| reports.borrow_mut().push(line));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// From here on what the loop reports on this thread is recorded.
-pub(crate) fn record_reports() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        log::set_logger(&Recorder).expect("no other module installs a logger");
-        log::set_max_level(log::LevelFilter::Warn);
-    });
-    take_reports();
-}
-
-/// From here on the logger panics on this thread, or no longer.
-pub(crate) fn let_the_logger_fail(failing: bool) {
-    FAILING.set(failing);
-}
-
-/// What the loop has reported on this thread since the last call.
-pub(crate) fn take_reports() -> Vec<String> {
-    REPORTS.with(RefCell::take)
-}
-
-/// Asserts that there is one report since the last call and that it says all of `words`.
-#[track_caller]
-pub(crate) fn assert_one_report(words: &[&str]) {
-    let reports = take_reports();
-    assert_eq!(reports.len(), 1, "one report, not {reports:#?}");
-    for word in words {
-        assert!(reports[0].contains(word), "{word:?} is in {:?}", reports[0]);
     }
 }
