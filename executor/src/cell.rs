@@ -33,6 +33,7 @@
 
 use std::alloc::Layout;
 use std::cell::Cell;
+use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -90,7 +91,11 @@ struct Notes {
     adopter: Option<Key>,
     /// It runs cleanups itself: nobody can cancel it.
     is_cleanup: bool,
+    unread_error: Option<UnreadError>,
 }
+
+/// Says the error in an outcome, if there is one. The pointer is to an outcome of the task's own type.
+type UnreadError = unsafe fn(NonNull<()>) -> Option<String>;
 
 /// What depends on the future's type. All of them: the pointer is a live block made for that type.
 struct VTable {
@@ -236,7 +241,10 @@ impl<F: Future> TaskCell<F> {
                 report::unread_panic(&panic);
             } else {
                 let instead = Err(JoinError::Panicked(panic));
-                discard(std::mem::replace(&mut outcome, instead), header);
+                let mut unread = std::mem::replace(&mut outcome, instead);
+                // SAFETY: *Typed once*: it is the outcome of a `TaskCell<F>`, and initialised.
+                unsafe { report_unread(header, NonNull::from(&mut unread).cast()) };
+                discard(unread, header);
             }
         }
         trace::emit(|| end_of(header.id, outcome.as_ref().err()));
@@ -273,7 +281,9 @@ impl<F: Future> TaskCell<F> {
         match header.state.get() {
             State::Done | State::Closing => {
                 // SAFETY: Done: the output is there, and nobody can reach it any more.
-                let output = unsafe { ptr::read(Self::output(cell)) };
+                let mut output = unsafe { ptr::read(Self::output(cell)) };
+                // SAFETY: *Typed once*: it is the outcome of a `TaskCell<F>`, and initialised.
+                unsafe { report_unread(header, NonNull::from(&mut output).cast()) };
                 if let Err(JoinError::Panicked(panic)) = &output {
                     report::unread_panic(panic);
                 }
@@ -299,6 +309,40 @@ fn end_of(task: TaskId, error: Option<&JoinError>) -> Event {
         None => Event::Complete { who: Who::Task(task) },
         Some(JoinError::Panicked(_)) => Event::Panicked { who: Who::Task(task) },
         Some(error) => Event::Stopped { task, reason: error.to_string() },
+    }
+}
+
+/// Says the error in an outcome that nobody will read, where that has been asked for.
+///
+/// # Safety
+///
+/// `outcome` points to an outcome of this task's type, which nobody else touches meanwhile.
+#[inline]
+unsafe fn report_unread(header: &Header, outcome: NonNull<()>) {
+    let Some(notes) = header.notes.take() else { return };
+    let unread_error = notes.unread_error;
+    header.notes.set(Some(notes));
+    if let Some(unread_error) = unread_error {
+        // SAFETY: this function's contract.
+        unsafe { say_unread(header, unread_error, outcome) };
+    }
+}
+
+/// # Safety
+///
+/// As [`report_unread`]; `unread_error` is this task's.
+#[cold]
+unsafe fn say_unread(header: &Header, unread_error: UnreadError, outcome: NonNull<()>) {
+    // SAFETY: this function's contract is that of an `UnreadError`.
+    let error = catch_unwind(AssertUnwindSafe(|| unsafe { unread_error(outcome) }));
+    let whose = Task::describe_header(header);
+    match error {
+        Ok(None) => {}
+        Ok(Some(error)) => report::unread_error(&whose, &error),
+        Err(payload) => {
+            report::unread_error(&whose, "its Display has panicked");
+            report::unread_panic(&Panic::new(whose, payload));
+        }
     }
 }
 
@@ -517,6 +561,25 @@ impl Drop for Task {
             // SAFETY: *Counted*: this was the last owner, and *Typed once*.
             unsafe { free(self.0) };
         }
+    }
+}
+
+impl<T, E: Display> Joined<Result<T, E>> {
+    /// An error that nobody will read is to be said.
+    pub(crate) fn report_unread_error(&self) {
+        /// # Safety
+        ///
+        /// `outcome` points to a live outcome of this type.
+        unsafe fn say<T, E: Display>(outcome: NonNull<()>) -> Option<String> {
+            // SAFETY: this function's contract.
+            let outcome = unsafe { outcome.cast::<Result<Result<T, E>, JoinError>>().as_ref() };
+            match outcome {
+                Ok(Err(error)) => Some(error.to_string()),
+                Ok(Ok(_)) | Err(_) => None,
+            }
+        }
+        // *Typed once*: this task's outcome is a `Result<Result<T, E>, JoinError>`.
+        self.task.with_notes(|notes| notes.unread_error = Some(say::<T, E>));
     }
 }
 

@@ -280,6 +280,39 @@ impl<T> JoinHandle<T> {
     }
 }
 
+impl<T, E: fmt::Display> JoinHandle<Result<T, E>> {
+    /// Has an error of this task said if nobody ever reads it: once, when the last owner of the outcome
+    /// goes, by name, spawn line and error, at level error under target `lone::task`.
+    ///
+    /// A panic that nobody reads is always said; but a plain [`spawn`](crate::spawn) cannot see that
+    /// its output is an error. Read is what has come out of an await, of
+    /// [`try_join`](JoinHandle::try_join), or of a combinator; a [`peek`](JoinHandle::peek) leaves it
+    /// unread. Success and cancel are never said.
+    ///
+    /// asyncio: "Task exception was never retrieved"; but there it comes when the task is collected.
+    ///
+    /// # Cost
+    ///
+    /// One allocation, which a name needs, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// lone::run(async {
+    ///     let upload = async { Err::<(), _>("the disk is full") };
+    ///     drop(lone::spawn(upload).named("upload").reporting());
+    ///     // Task-1 `upload`, spawned at …, ended with an error: the disk is full; nobody has joined it
+    ///     lone::yield_now().await;
+    /// });
+    /// ```
+    pub fn reporting(self) -> JoinHandle<Result<T, E>> {
+        if let Some(joined) = &self.joined {
+            joined.report_unread_error();
+        }
+        self
+    }
+}
+
 /// What a task's failure is to code whose errors are I/O's.
 impl From<JoinError> for std::io::Error {
     fn from(error: JoinError) -> std::io::Error {

@@ -75,6 +75,13 @@ impl Drop for SeedOnPanic {
     }
 }
 
+/// A task has ended with an error and its outcome is dropped unread: said once, here.
+#[cold]
+pub(crate) fn unread_error(whose: &str, error: &str) {
+    let message = format!("{whose}, ended with an error: {error}; nobody has joined it");
+    say(Level::Error, "lone::task", &message);
+}
+
 /// Something has panicked, and nobody will read that: said once, here.
 #[cold]
 pub fn unread_panic(panic: &Panic) {

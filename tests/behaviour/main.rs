@@ -21,6 +21,7 @@ mod panic;
 mod queue;
 mod race;
 mod remote;
+mod reporting;
 mod run;
 mod seed;
 mod semaphore;
