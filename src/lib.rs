@@ -25,6 +25,7 @@
 //! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | talk to others | [`net`], [`Remote`] |
+//! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`] |
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
 //!
 //! Where a future is awaited, its task waits; where nobody can ever be woken again, [`try_run`] says
@@ -54,8 +55,9 @@ pub use lone_executor::cleanup::{BoxError, CleanupErrors, adopt};
 pub use lone_executor::trace::{Await, note};
 pub use lone_executor::{
     CancelOnDrop, Cancelled, Closed, Deadlock, HeldBy, Holder, JoinError, JoinHandle, Panic,
-    Reason, Remote, RemoteJoin, RunError, Source, TaskId, Turn, Waiting, YieldNow, budget,
-    current_task, is_running, remote, spawn, yield_now,
+    Reason, Remote, RemoteJoin, RunError, Snapshot, Source, TakeSnapshot, TaskId, TaskInfo, Tree,
+    Turn, Waiting, YieldNow, all_tasks, budget, current_task, is_running, remote, snapshot, spawn,
+    yield_now,
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;

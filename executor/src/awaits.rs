@@ -113,18 +113,22 @@ pub(crate) fn put_back(said: Vec<Await>) {
 
 /// Listens to everybody until the guard is dropped.
 pub(crate) fn ask() -> Asking {
-    drop(take_since(0));
+    let before = take_since(0);
     ASKING.set(true);
-    Asking { listened: LISTENING.replace(true) }
+    Asking { listened: LISTENING.replace(true), before }
 }
 
 /// While it lives a report asks.
 pub(crate) struct Asking {
     listened: bool,
+    /// What was said before, which a chooser may still want to hear.
+    before: Vec<Await>,
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        let before = std::mem::take(&mut self.before);
+        let _ = SAID.try_with(|said| said.replace(before));
         ASKING.set(false);
         LISTENING.set(self.listened);
     }

@@ -13,22 +13,25 @@ use std::task::{Context, Waker};
 
 use log::Level;
 
-use crate::awaits;
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::{self, Joined, Task};
 use crate::cleanup::Adopters;
-use crate::deadlock::Waiting;
 use crate::idle::Idle;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
 use crate::registry::LoopNumber;
 use crate::slots::{Next, Slots, Top, Woken};
+use crate::snapshot::Requests;
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
 use crate::waker::waker;
 use crate::{budget, report, route::KeptWaker};
+
+mod ask;
+
+pub(crate) use ask::Asked;
 
 /// Futures above this size are boxed on entry: they would be copied through the caller's frames,
 /// and would hold their block for as long as a handle is kept.
@@ -48,14 +51,6 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// What has come of asking everybody what they wait for.
-pub(crate) enum Answer {
-    /// Nobody has moved: this is who waits for what.
-    Deadlock(Vec<Waiting>),
-    MainHasEnded,
-    SomebodyGoesOn,
-}
-
 pub(crate) struct Core {
     me: Weak<Core>,
     number: LoopNumber,
@@ -71,6 +66,9 @@ pub(crate) struct Core {
     tasks_made: Cell<u64>,
     /// While a refused future is being dropped: how many more were refused within.
     refusing: Cell<Option<u32>>,
+    /// Whether the end of the next batch has more to do: somebody wants a snapshot.
+    pub(crate) attention: Cell<bool>,
+    pub(crate) requests: Requests,
 }
 
 impl Core {
@@ -87,6 +85,8 @@ impl Core {
             child: Cell::new(None),
             tasks_made: Cell::new(0),
             refusing: Cell::new(None),
+            attention: Cell::new(false),
+            requests: Requests::default(),
         })
     }
 
@@ -263,7 +263,9 @@ impl Core {
             let waker = waker(num);
             let mut cx = Context::from_waker(&waker);
             match next {
-                Next::Task(task) => self.poll_task(task, num, &mut cx),
+                Next::Task(task) => {
+                    self.poll_task(task, num, &mut cx);
+                }
                 Next::Main => {
                     main_has_ended = poll_main(num, &mut cx, main);
                     if main_has_ended {
@@ -334,58 +336,6 @@ impl Core {
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
         drop(task);
-    }
-
-    /// Asks everybody what they wait for, by polling them once more: `main` first, if it is there. An
-    /// extra poll is harmless; who goes on all the same has the `budget` of any poll, and gives way.
-    #[cold]
-    pub(crate) fn ask_everybody(
-        &self,
-        main_is: Option<Num>,
-        budget: Budget,
-        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
-    ) -> Answer {
-        let _asking = awaits::ask();
-        let _budget = budget::suspend();
-        let mut everybody = Vec::new();
-        if let Some(num) = main_is {
-            let waker = waker(num);
-            self.root.set(Some(num));
-            budget::set(budget);
-            let ended = poll_main(num, &mut Context::from_waker(&waker), main);
-            self.root.set(None);
-            if ended {
-                return Answer::MainHasEnded;
-            }
-            self.adopt_what_is_left(num);
-            let awaits = awaits::take_since(0);
-            everybody.push(Waiting { task: None, name: None, spawned: None, awaits });
-        }
-        let tasks = self.slots.borrow().tasks();
-        for task in tasks {
-            let waker = waker(task.num());
-            self.root.set(Some(task.num()));
-            budget::set(budget);
-            self.poll_task(task.clone(), task.num(), &mut Context::from_waker(&waker));
-            self.root.set(None);
-            self.adopt_what_is_left(task.num());
-            if task.is_closing() {
-                self.say_what_it_closes_for(&task);
-            }
-            everybody.push(Waiting {
-                task: Some(task.id()),
-                name: task.name(),
-                spawned: Some(task.spawned()),
-                awaits: awaits::take_since(0),
-            });
-            if task.has_ended() {
-                return Answer::SomebodyGoesOn;
-            }
-        }
-        match self.slots.borrow().ready() {
-            0 => Answer::Deadlock(everybody),
-            _ => Answer::SomebodyGoesOn,
-        }
     }
 
     // ----- [6] wake ----------------------------------------------------------------------------

@@ -32,8 +32,7 @@ use log::Level;
 
 use crate::awaits;
 use crate::budget::{self, Budget};
-use crate::core::{Answer, Core, Phase, shutdown_reason};
-use crate::deadlock::Deadlock;
+use crate::core::{Core, Phase, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
@@ -49,6 +48,10 @@ use crate::schedule::{Choose, Schedule};
 use crate::settings::{Settings, Statistics, Turn};
 use crate::trace::{self, Event};
 use crate::waker::{Entered, enter, running};
+
+mod verdict;
+
+use verdict::Main;
 
 /// An event loop over the park `P`.
 pub struct Executor<P: Park> {
@@ -252,6 +255,11 @@ impl<P: Park> Executor<P> {
             }
         }
 
+        if self.core.attention.get() && self.attend(budget, Main { num: judge.main(), poll: main })
+        {
+            return Ok(true);
+        }
+
         // c: ask how long we may sleep
         if self.core.slots.borrow().ready() > 0 {
             return Ok(false);
@@ -266,7 +274,7 @@ impl<P: Park> Executor<P> {
             return Ok(true);
         }
         if judge != Judge::Nobody && self.nobody_can_wake() {
-            return self.judge(judge, budget, main);
+            return self.judge(budget, Main { num: judge.main(), poll: main });
         }
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
@@ -287,51 +295,6 @@ impl<P: Park> Executor<P> {
             self.core.idle.wake_first();
         }
         Ok(false)
-    }
-
-    /// Nobody can wake anybody: asks everybody what they wait for, and gives the verdict.
-    #[cold]
-    fn judge(
-        &mut self,
-        judge: Judge,
-        budget: Budget,
-        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
-    ) -> Result<bool, RunError> {
-        let num = match judge {
-            Judge::Main(num) => Some(num),
-            Judge::Nobody | Judge::Shutdown => None,
-        };
-        let answer = self.core.ask_everybody(num, budget, main);
-        if let (Some(schedule), Answer::MainHasEnded | Answer::SomebodyGoesOn) =
-            (&mut self.schedule, &answer)
-        {
-            schedule.lost_wake()?;
-        }
-        let waiting = match answer {
-            Answer::MainHasEnded => return Ok(true),
-            Answer::SomebodyGoesOn => return Ok(false),
-            Answer::Deadlock(waiting) => waiting,
-        };
-        // Asking has run user code: what was certain has to be so still. A waker that it has cloned
-        // and dropped elsewhere would else be asked about again and again.
-        self.drain();
-        if self.core.slots.borrow().ready() > 0 || !self.nobody_can_wake() {
-            return Ok(false);
-        }
-        Err(RunError::Deadlock(Box::new(Deadlock::new(waiting))))
-    }
-
-    /// Whether it is certain that nobody can wake anybody. Nobody is ready, and the inbox has been
-    /// drained; what nobody has counted lives on this thread, which is here.
-    fn nobody_can_wake(&self) -> bool {
-        if self.park.can_wake() {
-            return false;
-        }
-        match self.schedule {
-            // Whoever holds a clone or a `Remote` lives on this thread too, and waits.
-            Some(Schedule::Chosen { .. }) => !self.core.inbox.is_pending(),
-            _ => !self.core.slots.borrow().are_clones_held() && self.core.inbox.is_deserted(),
-        }
     }
 
     /// d park, e fire: the wait itself, and what it lets happen, are the park's.
@@ -522,6 +485,16 @@ enum Judge {
     Main(Num),
     /// Main has gone.
     Shutdown,
+}
+
+impl Judge {
+    /// Main's number.
+    fn main(self) -> Option<Num> {
+        match self {
+            Judge::Main(num) => Some(num),
+            Judge::Nobody | Judge::Shutdown => None,
+        }
+    }
 }
 
 /// While it lives its loop is the one that runs on this thread.

@@ -30,7 +30,8 @@
 //! | `children`, `pinned` | how does one future poll many? |
 //! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
 //! | `park` | who waits? |
-//! | `deadlock`, `awaits`, `holder` | what if nobody can be woken any more? |
+//! | `deadlock` | what if nobody can be woken any more? |
+//! | `snapshot`, `task_info`, `everybody`, `awaits`, `holder` | who is there, and who waits for whom? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `idle` | how does a test wait until all others wait? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
@@ -53,6 +54,7 @@ mod cell;
 mod core;
 mod current;
 mod deadlock;
+mod everybody;
 mod executor;
 mod holder;
 mod idle;
@@ -70,14 +72,17 @@ mod run_error;
 mod schedule;
 mod settings;
 mod slots;
+mod snapshot;
 mod spawn;
 mod task_id;
+mod task_info;
 mod waker;
 mod yield_now;
 
 pub use cancelled::{Cancelled, Reason, Source};
 pub use current::{current_task, is_running, remote};
-pub use deadlock::{Deadlock, Waiting};
+pub use deadlock::Deadlock;
+pub use everybody::Waiting;
 pub use executor::Executor;
 pub use holder::{HeldBy, Holder, Taken};
 pub use idle::{AllBlocked, wait_all_tasks_blocked};
@@ -92,7 +97,9 @@ pub use route::KeptWaker;
 pub use run_error::RunError;
 pub use schedule::{Choose, Left, Random, Ready};
 pub use settings::{Settings, Statistics, Turn};
+pub use snapshot::{Snapshot, TakeSnapshot, Tree, snapshot};
 pub use spawn::spawn;
 pub use task_id::TaskId;
+pub use task_info::{TaskInfo, all_tasks};
 pub use waker::number;
 pub use yield_now::{YieldNow, yield_now};

@@ -325,6 +325,11 @@ impl Slots {
         Woken::Queued
     }
 
+    /// Whether it stands in a queue, and will be polled without being woken.
+    pub(crate) fn is_queued(&self, num: Num) -> bool {
+        self.marks.get(num.slot()).is_some_and(|mark| *mark == num.generation() | QUEUED)
+    }
+
     /// How many slots are ready.
     #[inline]
     pub(crate) fn ready(&self) -> usize {

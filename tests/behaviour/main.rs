@@ -14,6 +14,7 @@ mod event;
 mod explore;
 mod gather;
 mod guest;
+mod introspection;
 mod join_set;
 mod lock_deadlock;
 mod mutex;
