@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use lone_executor::{Executor, RunError, is_running, report};
+use lone_executor::{Executor, OnStall, RunError, is_running, report};
 use lone_reactor::{Jump, Reactor};
 
 use crate::Runtime;
@@ -29,6 +29,7 @@ use crate::Runtime;
 pub struct Builder {
     executor: lone_executor::Settings,
     reactor: lone_reactor::Settings,
+    on_stall: Option<OnStall>,
 }
 
 impl Builder {
@@ -64,6 +65,21 @@ impl Builder {
     /// that are left. `None`: for ever. Default 5 s.
     pub fn shutdown_grace(mut self, grace: Option<Duration>) -> Builder {
         self.executor.grace = grace;
+        self
+    }
+
+    /// What to do when only code that is not lone's could wake anybody, and it does not. Default: warn
+    /// after 1 s of real time; a [`test`](macro@crate::test) fails then.
+    ///
+    /// Without effect in [`Runtime::turn`]: a host may always wake somebody.
+    pub fn on_stall(mut self, what: OnStall) -> Builder {
+        self.on_stall = Some(what);
+        self
+    }
+
+    /// As [`Builder::on_stall`], unless that has been called.
+    pub(crate) fn on_stall_by_default(mut self, what: OnStall) -> Builder {
+        self.on_stall.get_or_insert(what);
         self
     }
 
@@ -142,7 +158,9 @@ impl Builder {
     /// up in this process.
     pub fn build(self) -> io::Result<Runtime> {
         let reactor = Reactor::with_settings(&self.reactor)?;
-        Ok(Runtime { executor: Executor::with_settings(reactor, self.executor)? })
+        let mut settings = self.executor;
+        settings.on_stall = self.on_stall.unwrap_or_default();
+        Ok(Runtime { executor: Executor::with_settings(reactor, settings)? })
     }
 
     /// As [`run`](crate::run), with these options.

@@ -29,7 +29,8 @@
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
 //!
 //! Where a future is awaited, its task waits; where nobody can ever be woken again, [`try_run`] says
-//! so: [`RunError::Deadlock`].
+//! so: [`RunError::Deadlock`]. Where only code that is not lone's could still wake anybody, and does
+//! not, it is said after a second: [`OnStall`].
 //!
 //! With feature `trace` every event of the loop is told to the `log` crate, at level trace and target
 //! `lone`: install a logger before the loop runs.
@@ -54,10 +55,10 @@ pub use runtime::{Runtime, Statistics};
 pub use lone_executor::cleanup::{BoxError, CleanupErrors, adopt};
 pub use lone_executor::trace::{Await, note};
 pub use lone_executor::{
-    CancelOnDrop, Cancelled, Closed, Deadlock, HeldBy, Holder, JoinError, JoinHandle, Panic,
-    Reason, Remote, RemoteJoin, RunError, Snapshot, Source, TakeSnapshot, TaskId, TaskInfo, Tree,
-    Turn, Waiting, YieldNow, all_tasks, budget, current_task, is_running, remote, snapshot, spawn,
-    yield_now,
+    CancelOnDrop, Cancelled, Closed, Deadlock, HeldBy, Holder, JoinError, JoinHandle, OnStall,
+    Panic, Reason, Remote, RemoteJoin, RunError, Snapshot, Source, Stalled, TakeSnapshot, TaskId,
+    TaskInfo, Tree, Turn, Waiting, YieldNow, all_tasks, budget, current_task, is_running, remote,
+    snapshot, spawn, yield_now,
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;
@@ -78,6 +79,9 @@ pub use lone_macros::main;
 
 /// An `async fn` as a test on lone. See [`Builder`] for the options that it takes as `key = value`.
 ///
+/// A test that can never end fails at once, with the report of the deadlock; one that only code which is
+/// not lone's could wake, after a second: unless [`on_stall`](Builder::on_stall) says otherwise.
+///
 /// # Examples
 ///
 /// ```
@@ -95,8 +99,9 @@ pub mod __private {
     pub use lone_sync::__private::*;
 
     use std::future::Future;
+    use std::time::Duration;
 
-    use crate::Builder;
+    use crate::{Builder, OnStall};
 
     #[track_caller]
     pub fn run_main<F: Future>(builder: Builder, main: F) -> F::Output {
@@ -105,6 +110,7 @@ pub mod __private {
 
     #[track_caller]
     pub fn run_test<F: Future>(builder: Builder, test: F) -> F::Output {
-        builder.run(test)
+        // A warning in a test that hangs would not be seen before somebody stops it.
+        builder.on_stall_by_default(OnStall::Fail { after: Duration::from_secs(1) }).run(test)
     }
 }

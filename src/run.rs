@@ -39,7 +39,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
 ///
 /// [`RunError::Nested`] if a loop is running on this thread: `main` is dropped without a poll.
 /// [`RunError::Deadlock`] if everybody waits and it is certain that nothing can wake anybody; the
-/// report says who waits for what. [`RunError::Io`] if the system refuses descriptors, or to wait.
+/// report says who waits for what. (Where only code that is not lone's could, that is a warning, and
+/// an error if [`Builder::on_stall`] says so.) [`RunError::Io`] if the system refuses descriptors, or to wait.
 ///
 /// # Panics
 ///

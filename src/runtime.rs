@@ -118,7 +118,8 @@ impl Runtime {
     ///
     /// [`RunError::Nested`] if a loop is running on this thread, [`RunError::Closed`] after
     /// [`Runtime::shutdown`]: `main` is dropped unpolled. [`RunError::Deadlock`] if everybody waits
-    /// and it is certain that nothing can wake anybody: `main` is dropped where it waits.
+    /// and it is certain that nothing can wake anybody, [`RunError::Stalled`] if only code that is not
+    /// lone's could, and [`Builder::on_stall`] says so: `main` is dropped where it waits.
     /// [`RunError::Io`] if the system refuses to wait.
     ///
     /// # Panics

@@ -606,7 +606,7 @@ fn wake_from_another_thread_comes_in_through_the_inbox() {
         [5] main now awaits something that has no name here
         // No timer is set, so the virtual clock has nowhere to jump to, and the loop really waits.
         [c] nobody is ready: the loop may sleep until something happens
-        [d] parks until something happens
+        [d] parks for 1s at most
         [e] awake again
         ─── turn 2 ───
         [a] the inbox had 1 item

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   ask (core/ask.rs) ──► Everybody ─┬─► Deadlock   nothing can wake anybody
+//!                                    ├─► Stalled    only code that is not lone's can
 //!                                    └─► Snapshot   somebody wants to know
 //!
 //!   Task-1 ── awaits the end of ──► Task-2        an edge: whoever has ended would let him go on

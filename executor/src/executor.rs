@@ -46,12 +46,13 @@ use crate::route;
 use crate::run_error::RunError;
 use crate::schedule::{Choose, Schedule};
 use crate::settings::{Settings, Statistics, Turn};
+use crate::stall::Quiet;
 use crate::trace::{self, Event};
 use crate::waker::{Entered, enter, running};
 
 mod verdict;
 
-use verdict::Main;
+use verdict::{Hope, Main};
 
 /// An event loop over the park `P`.
 pub struct Executor<P: Park> {
@@ -66,6 +67,8 @@ pub struct Executor<P: Park> {
     /// Since the inbox was last told that we park.
     parked: bool,
     turns: u64,
+    /// For how long nothing has happened that only code which is not lone's could let happen.
+    quiet: Quiet,
 }
 
 impl<P: Park> Executor<P> {
@@ -88,9 +91,9 @@ impl<P: Park> Executor<P> {
         let inbox = Arc::new(Inbox::new(park.unparker()));
         let (number, first_generation) = registry::register(&inbox)?;
         let core = Core::new(number, first_generation, inbox);
-        let (pace, items) = (Pace::default(), Vec::new());
+        let (pace, items, quiet) = (Pace::default(), Vec::new(), Quiet::default());
         let schedule = settings.seed.map(Schedule::seeded);
-        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, turns: 0 })
+        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, turns: 0, quiet })
     }
 
     /// From here on `chooser` says who runs next: each turn polls one task, which it picks from all
@@ -127,7 +130,8 @@ impl<P: Park> Executor<P> {
     ///
     /// [`RunError::Nested`] if a loop is running on this thread, [`RunError::Closed`] after
     /// [`Executor::shutdown`]: `main` is dropped unpolled. [`RunError::Deadlock`] if everybody waits
-    /// and it is certain that nothing can wake anybody: `main` is dropped where it waits.
+    /// and it is certain that nothing can wake anybody, [`RunError::Stalled`] if only code that is not
+    /// lone's could, and [`Settings::on_stall`] says so: `main` is dropped where it waits.
     /// [`RunError::Io`] if the system refuses to wait.
     ///
     /// # Panics
@@ -273,8 +277,15 @@ impl<P: Park> Executor<P> {
         if judge == Judge::Shutdown && self.core.slots.borrow().count_tasks() == 0 {
             return Ok(true);
         }
-        if judge != Judge::Nobody && self.nobody_can_wake() {
-            return self.judge(budget, Main { num: judge.main(), poll: main });
+        if judge != Judge::Nobody && self.parked {
+            let main = Main { num: judge.main(), poll: main };
+            match self.hope() {
+                Hope::Nobody => return self.judge(budget, main),
+                Hope::Clones if judge != Judge::Shutdown => {
+                    return self.wait_for_clones(batch, budget, main);
+                }
+                Hope::Clones | Hope::Somebody => {}
+            }
         }
 
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)

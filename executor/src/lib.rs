@@ -30,7 +30,7 @@
 //! | `children`, `pinned` | how does one future poll many? |
 //! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
 //! | `park` | who waits? |
-//! | `deadlock` | what if nobody can be woken any more? |
+//! | `deadlock`, `stall` | what if nobody can be woken any more, or only by others? |
 //! | `snapshot`, `task_info`, `everybody`, `awaits`, `holder` | who is there, and who waits for whom? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `idle` | how does a test wait until all others wait? |
@@ -74,6 +74,7 @@ mod settings;
 mod slots;
 mod snapshot;
 mod spawn;
+mod stall;
 mod task_id;
 mod task_info;
 mod waker;
@@ -99,6 +100,7 @@ pub use schedule::{Choose, Left, Random, Ready};
 pub use settings::{Settings, Statistics, Turn};
 pub use snapshot::{Snapshot, TakeSnapshot, Tree, snapshot};
 pub use spawn::spawn;
+pub use stall::{OnStall, Stalled};
 pub use task_id::TaskId;
 pub use task_info::{TaskInfo, all_tasks};
 pub use waker::number;

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::deadlock::Deadlock;
+use crate::stall::Stalled;
 
 /// Why a loop could not run its main future to the end.
 #[derive(Debug)]
@@ -16,6 +17,9 @@ pub enum RunError {
     Io(io::Error),
     /// Everybody waits, and nothing can wake anybody: who waits for what. Main was dropped.
     Deadlock(Box<Deadlock>),
+    /// Everybody waits, and code that is not lone's, which alone could wake anybody, has not for as
+    /// long as [`OnStall::Fail`](crate::OnStall::Fail) allows. Main was dropped.
+    Stalled(Box<Stalled>),
 }
 
 impl std::fmt::Display for RunError {
@@ -27,6 +31,7 @@ impl std::fmt::Display for RunError {
             ),
             RunError::Closed => f.write_str("the loop was shut down: make a new one"),
             RunError::Deadlock(deadlock) => deadlock.fmt(f),
+            RunError::Stalled(stalled) => stalled.fmt(f),
             RunError::Io(error) => write!(f, "the loop cannot wait for events: {error}"),
         }
     }
@@ -35,8 +40,8 @@ impl std::fmt::Display for RunError {
 impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            RunError::Nested | RunError::Closed | RunError::Deadlock(_) => None,
             RunError::Io(error) => Some(error),
+            _ => None,
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::budget::DEFAULT_BUDGET;
+use crate::stall::OnStall;
 
-/// What can be set about a loop's fairness, order and end.
+/// What can be set about a loop's fairness, order and end, and about what it says.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// After how many polls the park is looked at within a batch. Default 64; 0 counts as 1.
@@ -18,6 +19,9 @@ pub struct Settings {
     /// `Some`: each batch is shuffled, the same way for the same seed, and `event_period` does not
     /// count. Default `None`: first come, first served.
     pub seed: Option<u64>,
+    /// What to do when only code that is not lone's can wake anybody, and does not. Default: warn
+    /// after 1 s of real time.
+    pub on_stall: OnStall,
 }
 
 impl Settings {
@@ -40,6 +44,7 @@ impl Default for Settings {
             budget: DEFAULT_BUDGET,
             grace: Some(Duration::from_secs(5)),
             seed: None,
+            on_stall: OnStall::default(),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::num::{GENERATION_MASK, LAST_GENERATION, MAX_SLOTS, Num};
 use crate::trace::Who;
 
 mod groups;
+mod held;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -323,11 +324,6 @@ impl Slots {
         }
         self.ready.push(num);
         Woken::Queued
-    }
-
-    /// Whether it stands in a queue, and will be polled without being woken.
-    pub(crate) fn is_queued(&self, num: Num) -> bool {
-        self.marks.get(num.slot()).is_some_and(|mark| *mark == num.generation() | QUEUED)
     }
 
     /// How many slots are ready.

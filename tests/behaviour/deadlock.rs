@@ -19,8 +19,8 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::task::AtomicWaker;
 use lone_executor::{
-    Deadlock, Executor, JoinHandle, LoopNumber, Park, Release, Remote, RemoteJoin, RunError,
-    TaskId, ThreadPark, Unpark, current_task, spawn, yield_now,
+    Deadlock, Executor, JoinHandle, LoopNumber, OnStall, Park, Release, Remote, RemoteJoin,
+    RunError, Settings, TaskId, ThreadPark, Unpark, current_task, spawn, yield_now,
 };
 use lone_sync::{Event, Queue, ReturnWhen, Semaphore, gather, join, race, wait};
 use lone_tests::bounded_park::BoundedPark;
@@ -66,7 +66,8 @@ impl Park for Refusing {
 }
 
 fn refusing() -> Executor<Refusing> {
-    Executor::new(Refusing(ThreadPark::new())).expect("a loop index is free")
+    let settings = Settings { on_stall: OnStall::Ignore, ..Settings::default() };
+    Executor::with_settings(Refusing(ThreadPark::new()), settings).expect("a loop index is free")
 }
 
 /// A loop that sends a message each time that it is about to wait.

@@ -27,6 +27,7 @@ mod run;
 mod seed;
 mod semaphore;
 mod shutdown;
+mod stall;
 mod task;
 mod task_group;
 mod wait;

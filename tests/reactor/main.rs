@@ -15,6 +15,7 @@ mod fairness;
 mod guest;
 mod interval;
 mod sleep;
+mod stall;
 mod tcp;
 mod timeout;
 mod wait;

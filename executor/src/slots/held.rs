@@ -1,0 +1,40 @@
+//! Whose wakers does somebody else's code hold, and who is queued? For reports.
+
+use super::{Slots, Tenant};
+use crate::num::Num;
+use crate::task_id::TaskId;
+
+impl Slots {
+    /// The roots of whose wakers, or of whose children's, somebody else's code holds clones: each once,
+    /// in the order of their slots.
+    pub(crate) fn held(&self) -> Vec<Num> {
+        let held = self.clones.iter().enumerate().filter(|(_, clones)| **clones != 0);
+        let mut roots: Vec<Num> = held.filter_map(|(slot, _)| self.root_in(slot)).collect();
+        roots.sort_unstable_by_key(|root| root.slot());
+        roots.dedup();
+        roots
+    }
+
+    /// Who lives in a slot; of a child, the root that has polled its group last.
+    fn root_in(&self, slot: usize) -> Option<Num> {
+        match self.tenants.get(slot)? {
+            Tenant::Main { .. } => {
+                let generation = self.marks[slot] & super::GENERATION;
+                Some(Num::new(self.loop_index, slot as u32, generation))
+            }
+            Tenant::Root { task, .. } => Some(task.num()),
+            Tenant::Child { group, .. } => self.groups[*group as usize].root,
+            Tenant::Retired => None,
+        }
+    }
+
+    /// The task that a root is; `None`: main.
+    pub(crate) fn task_id(&self, root: Num) -> Option<TaskId> {
+        self.task(root).map(crate::cell::Task::id)
+    }
+
+    /// Whether it stands in a queue, and will be polled without being woken.
+    pub(crate) fn is_queued(&self, num: Num) -> bool {
+        self.marks.get(num.slot()).is_some_and(|mark| *mark == num.generation() | super::QUEUED)
+    }
+}
