@@ -1,5 +1,6 @@
 //! What can be set about a runtime?
 
+use std::env;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub struct Builder {
     executor: lone_executor::Settings,
     reactor: lone_reactor::Settings,
     on_stall: Option<OnStall>,
+    debug: Option<bool>,
 }
 
 impl Builder {
@@ -74,6 +76,42 @@ impl Builder {
     /// Without effect in [`Runtime::turn`]: a host may always wake somebody.
     pub fn on_stall(mut self, what: OnStall) -> Builder {
         self.on_stall = Some(what);
+        self
+    }
+
+    /// Debug mode. Default: off, unless the environment says `LONE_DEBUG=1` when the runtime is built.
+    ///
+    /// It says as warnings, under target `lone::debug`: a poll that took longer than
+    /// [`slow_poll`](Builder::slow_poll); what was granted to a future (a permit, an item) that is kept
+    /// aside and not polled, while its task goes on; the tasks that are left when the loop shuts down,
+    /// with what they await.
+    ///
+    /// asyncio: `run(…, debug=True)`, `PYTHONASYNCIODEBUG=1`.
+    ///
+    /// # Cost
+    ///
+    /// Two readings of the clock a poll, 40 ns; and the tasks that are left are polled once more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// lone::Builder::new().debug(true).slow_poll(Duration::from_millis(20)).run(async {
+    ///     // lone::debug: main ran for 21ms without giving way, and nothing else could run meanwhile: …
+    ///     std::thread::sleep(Duration::from_millis(21));
+    /// });
+    /// ```
+    pub fn debug(mut self, on: bool) -> Builder {
+        self.debug = Some(on);
+        self
+    }
+
+    /// From which duration on, in real time, a poll counts as slow in debug mode. Default 100 ms.
+    ///
+    /// asyncio: `loop.slow_callback_duration`.
+    pub fn slow_poll(mut self, least: Duration) -> Builder {
+        self.executor.slow_poll = least;
         self
     }
 
@@ -160,6 +198,8 @@ impl Builder {
         let reactor = Reactor::with_settings(&self.reactor)?;
         let mut settings = self.executor;
         settings.on_stall = self.on_stall.unwrap_or_default();
+        settings.debug =
+            self.debug.unwrap_or_else(|| env::var_os("LONE_DEBUG") == Some("1".into()));
         Ok(Runtime { executor: Executor::with_settings(reactor, settings)? })
     }
 

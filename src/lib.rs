@@ -25,7 +25,7 @@
 //! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | talk to others | [`net`], [`Remote`] |
-//! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`] |
+//! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`], [`Builder::debug`] |
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
 //!
 //! Where a future is awaited, its task waits; where nobody can ever be woken again, [`try_run`] says

@@ -17,11 +17,13 @@ use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::{self, Joined, Task};
 use crate::cleanup::Adopters;
+use crate::debug::{Debug, Timing};
 use crate::idle::Idle;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
 use crate::registry::LoopNumber;
+use crate::settings::Settings;
 use crate::slots::{Next, Slots, Top, Woken};
 use crate::snapshot::Requests;
 use crate::task_id::TaskId;
@@ -66,13 +68,21 @@ pub(crate) struct Core {
     tasks_made: Cell<u64>,
     /// While a refused future is being dropped: how many more were refused within.
     refusing: Cell<Option<u32>>,
-    /// Whether the end of the next batch has more to do: somebody wants a snapshot.
+    /// Whether the end of the next batch has more to do: somebody wants a snapshot, or debug mode.
     pub(crate) attention: Cell<bool>,
     pub(crate) requests: Requests,
+    /// Debug mode.
+    pub(crate) debug: Option<Debug>,
 }
 
 impl Core {
-    pub(crate) fn new(number: LoopNumber, first_generation: u32, inbox: Arc<Inbox>) -> Rc<Core> {
+    pub(crate) fn new(
+        number: LoopNumber,
+        first_generation: u32,
+        inbox: Arc<Inbox>,
+        settings: &Settings,
+    ) -> Rc<Core> {
+        let debug = settings.debug.then(|| Debug::new(settings.slow_poll));
         Rc::new_cyclic(|me| Core {
             me: me.clone(),
             number,
@@ -85,8 +95,9 @@ impl Core {
             child: Cell::new(None),
             tasks_made: Cell::new(0),
             refusing: Cell::new(None),
-            attention: Cell::new(false),
+            attention: Cell::new(settings.debug),
             requests: Requests::default(),
+            debug,
         })
     }
 
@@ -253,6 +264,32 @@ impl Core {
         budget: Budget,
         main: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> bool {
+        match &self.debug {
+            None => self.poll_each(count, budget, main, ()),
+            Some(debug) => self.poll_some_in_debug(count, budget, main, debug),
+        }
+    }
+
+    /// Not inlined: the other way is left as it is without it.
+    #[cold]
+    fn poll_some_in_debug(
+        &self,
+        count: usize,
+        budget: Budget,
+        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+        debug: &Debug,
+    ) -> bool {
+        self.poll_each(count, budget, main, debug)
+    }
+
+    #[inline(always)]
+    fn poll_each(
+        &self,
+        count: usize,
+        budget: Budget,
+        main: &mut dyn FnMut(&mut Context<'_>) -> bool,
+        timing: impl Timing,
+    ) -> bool {
         let mut main_has_ended = false;
         for _ in 0..count {
             let next = self.slots.borrow_mut().next();
@@ -264,10 +301,14 @@ impl Core {
             let mut cx = Context::from_waker(&waker);
             match next {
                 Next::Task(task) => {
+                    let begun = timing.begin(num, Some(&task));
                     self.poll_task(task, num, &mut cx);
+                    timing.end(begun);
                 }
                 Next::Main => {
+                    let begun = timing.begin(num, None);
                     main_has_ended = poll_main(num, &mut cx, main);
+                    timing.end(begun);
                     if main_has_ended {
                         break;
                     }

@@ -151,6 +151,16 @@ impl Everybody {
         self.write_cycle(f)
     }
 
+    /// "Task-3 `crawler`, spawned at src/main.rs:7:5, is left as its loop shuts down, …".
+    pub(crate) fn describe_left(&self, left: &Waiting) -> String {
+        let spawned = left.spawned.map(|at| format!(", spawned at {at},")).unwrap_or_default();
+        let name = self.name(left.task);
+        let mut said = format!("{name}{spawned} is left as its loop shuts down: it ");
+        // A string takes everything.
+        let _ = self.write_awaits(&mut said, left);
+        said
+    }
+
     /// "in a cycle: Task-1 → Task-2 → Task-1", on a line of its own, if there is one.
     pub(crate) fn write_cycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(cycle) = self.cycle() else { return Ok(()) };

@@ -90,7 +90,7 @@ impl<P: Park> Executor<P> {
         let settings = settings.clamped();
         let inbox = Arc::new(Inbox::new(park.unparker()));
         let (number, first_generation) = registry::register(&inbox)?;
-        let core = Core::new(number, first_generation, inbox);
+        let core = Core::new(number, first_generation, inbox, &settings);
         let (pace, items, quiet) = (Pace::default(), Vec::new(), Quiet::default());
         let schedule = settings.seed.map(Schedule::seeded);
         Ok(Executor { core, park, settings, pace, schedule, items, parked: true, turns: 0, quiet })
@@ -406,6 +406,9 @@ impl<P: Park> Executor<P> {
             return;
         }
         let here = self.enter();
+        if self.core.debug.is_some() {
+            self.say_who_is_left();
+        }
         self.core.phase.set(Phase::Closing);
         let begin = Instant::now();
         loop {

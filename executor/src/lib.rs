@@ -32,6 +32,7 @@
 //! | `park` | who waits? |
 //! | `deadlock`, `stall` | what if nobody can be woken any more, or only by others? |
 //! | `snapshot`, `task_info`, `everybody`, `awaits`, `holder` | who is there, and who waits for whom? |
+//! | `debug`, `watch` | what takes too long, and what does nobody come for? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `idle` | how does a test wait until all others wait? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
@@ -46,6 +47,7 @@ pub mod children;
 pub mod cleanup;
 pub mod report;
 pub mod trace;
+pub mod watch;
 
 mod awaits;
 mod block;
@@ -54,6 +56,7 @@ mod cell;
 mod core;
 mod current;
 mod deadlock;
+mod debug;
 mod everybody;
 mod executor;
 mod holder;

@@ -196,13 +196,18 @@ impl KeptWaker {
         }
     }
 
+    /// The number that it wakes; `None` for somebody else's waker or nobody.
+    pub(crate) fn number(&self) -> Option<Num> {
+        match &self.0 {
+            Kept::Ours(bits) => Num::from_bits(*bits),
+            Kept::Foreign(waker) => number(waker),
+        }
+    }
+
     /// The task that it wakes, as traces name it; `None` for somebody else's waker or nobody.
     #[must_use]
     pub fn who(&self) -> Option<trace::Who> {
-        match &self.0 {
-            Kept::Ours(bits) => Num::from_bits(*bits).and_then(trace::who),
-            Kept::Foreign(waker) => number(waker).and_then(trace::who),
-        }
+        self.number().and_then(trace::who)
     }
 }
 

@@ -22,6 +22,11 @@ pub struct Settings {
     /// What to do when only code that is not lone's can wake anybody, and does not. Default: warn
     /// after 1 s of real time.
     pub on_stall: OnStall,
+    /// Debug mode: says which polls are slow, which grants nobody comes for, and which tasks are left
+    /// at the shutdown. Default off.
+    pub debug: bool,
+    /// From which duration on, in real time, a poll counts as slow in debug mode. Default 100 ms.
+    pub slow_poll: Duration,
 }
 
 impl Settings {
@@ -45,6 +50,8 @@ impl Default for Settings {
             grace: Some(Duration::from_secs(5)),
             seed: None,
             on_stall: OnStall::default(),
+            debug: false,
+            slow_poll: Duration::from_millis(100),
         }
     }
 }

@@ -50,6 +50,7 @@ use std::rc::Rc;
 
 use lone_executor::KeptWaker;
 use lone_executor::trace::{self, Event, Who};
+use lone_executor::watch::{Due, Watch};
 use slab::Slab;
 
 pub(crate) use handed::{Handed, deliver_all, deliver_each};
@@ -76,6 +77,8 @@ struct Node<P> {
     site: &'static Location<'static>,
     ticket: Ticket,
     granted: bool,
+    /// Debug mode watches whether what was granted is fetched.
+    watch: Watch,
     previous: u32,
     next: u32,
 }
@@ -155,8 +158,9 @@ impl<P> WaitList<P> {
         node.granted = true;
         hand(&mut node.parcel);
         let waker = node.waker.take();
+        node.watch = Watch::begin(Due::Grant(self.object.kind()), &waker, node.site);
         self.append(index);
-        Some(Handed { waker, object: self.object })
+        Some(Handed { waker, object: self.object.label() })
     }
 
     /// A new node at the end of the line. It has no waker yet: [`Place::poll`] brings it.
@@ -170,6 +174,7 @@ impl<P> WaitList<P> {
             site,
             ticket,
             granted: false,
+            watch: Watch::NOTHING,
             previous: NONE,
             next: NONE,
         });
@@ -221,6 +226,7 @@ impl<P> WaitList<P> {
             key.index
         );
         self.unlink(key.index);
+        self.nodes[key.index as usize].watch.end();
         self.nodes.remove(key.index as usize)
     }
 

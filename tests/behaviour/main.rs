@@ -10,6 +10,7 @@ mod budget;
 mod cancel;
 mod children;
 mod deadlock;
+mod debug;
 mod event;
 mod explore;
 mod gather;

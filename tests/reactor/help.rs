@@ -112,10 +112,18 @@ pub(crate) fn spin(duration: Duration) {
 /// Runs an ignored test of this binary in a process of its own; it must pass.
 #[track_caller]
 pub(crate) fn run_in_own_process(test: &str) {
+    run_in_own_process_with(test, []);
+}
+
+/// The same with more in its environment.
+#[track_caller]
+pub(crate) fn run_in_own_process_with<const N: usize>(test: &str, env: [(&str, &str); N]) {
     let _watchdog = Watchdog::new();
     let exe = std::env::current_exe().expect("this binary has a path");
     let output = Command::new(exe)
         .args(["--exact", test, "--ignored", "--test-threads=1", "--nocapture"])
+        .env_remove("LONE_DEBUG")
+        .envs(env)
         .output()
         .expect("this binary can be started");
     let said = String::from_utf8_lossy(&output.stdout);

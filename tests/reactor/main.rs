@@ -11,6 +11,7 @@ mod advance;
 mod as_completed;
 mod clock;
 mod deadlock;
+mod debug;
 mod fairness;
 mod guest;
 mod interval;

@@ -19,6 +19,7 @@ use super::Executor;
 use crate::budget::Budget;
 use crate::core::Asked;
 use crate::deadlock::Deadlock;
+use crate::debug;
 use crate::everybody::Everybody;
 use crate::num::Num;
 use crate::park::Park;
@@ -148,11 +149,16 @@ impl<P: Park> Executor<P> {
 
     // ----- what somebody wants to know ---------------------------------------------------------
 
-    /// The end of a batch, where somebody wants a snapshot. Returns whether main has ended.
+    /// The end of a batch, where somebody wants a snapshot, or in debug mode. Returns whether main has
+    /// ended.
     #[cold]
     pub(super) fn attend(&mut self, budget: Budget, main: Main<'_>) -> bool {
         let core = self.core.clone();
-        core.attention.set(false);
+        core.attention.set(core.debug.is_some());
+        if let Some(debug) = &core.debug {
+            core.say_what_is_overdue(debug);
+            debug.end_turn();
+        }
         let requests = core.requests.take();
         if requests.is_empty() {
             return false;
@@ -169,6 +175,17 @@ impl<P: Park> Executor<P> {
                 }
                 false
             }
+        }
+    }
+
+    /// Debug mode, and the loop is about to shut down: says who is left, and what they await.
+    #[cold]
+    pub(super) fn say_who_is_left(&self) {
+        let budget = Budget::full(self.settings.budget);
+        let asked = self.core.ask_everybody(budget, None, &mut |_| false);
+        let Asked::Everybody { everybody, .. } = asked else { return };
+        for left in everybody.list() {
+            debug::say(&everybody.describe_left(left));
         }
     }
 }

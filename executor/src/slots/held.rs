@@ -28,6 +28,11 @@ impl Slots {
         }
     }
 
+    /// The root behind a live number; of a child, the one that has polled its group last.
+    pub(crate) fn root_of(&self, num: Num) -> Option<Num> {
+        if self.is_live(num) { self.root_in(num.slot()) } else { None }
+    }
+
     /// The task that a root is; `None`: main.
     pub(crate) fn task_id(&self, root: Num) -> Option<TaskId> {
         self.task(root).map(crate::cell::Task::id)

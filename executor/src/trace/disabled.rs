@@ -125,16 +125,31 @@ pub(crate) fn begin_poll(_num: Num) {}
 #[inline(always)]
 pub(crate) fn end_poll(_num: Num) {}
 
-/// The name of a wait list's owner in traces: no size without feature `trace`.
-#[derive(Clone, Copy, Default)]
-pub struct Object(());
+/// What owns a wait list: without feature `trace` only its kind, for reports.
+#[derive(Clone, Copy)]
+pub struct Object {
+    kind: &'static str,
+}
 
 impl Object {
     /// A new object of this kind.
     #[inline(always)]
     #[must_use]
-    pub const fn new(_kind: &'static str) -> Object {
-        Object(())
+    pub const fn new(kind: &'static str) -> Object {
+        Object { kind }
+    }
+
+    /// Its kind: "semaphore".
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        self.kind
+    }
+
+    /// What names it in traces.
+    #[inline(always)]
+    #[must_use]
+    pub fn label(self) -> Label {
+        Label(())
     }
 
     /// Its name in traces.
@@ -145,8 +160,21 @@ impl Object {
     }
 }
 
+/// What names an object in traces: no size without feature `trace`.
+#[derive(Clone, Copy, Debug)]
+pub struct Label(());
+
+impl Label {
+    /// The object's name in traces.
+    #[inline(always)]
+    #[must_use]
+    pub fn name(self) -> String {
+        String::new()
+    }
+}
+
 impl std::fmt::Debug for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Object")
+        f.write_str(self.kind)
     }
 }

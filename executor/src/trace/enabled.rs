@@ -208,6 +208,9 @@ pub(crate) fn end_poll(num: Num) {
     awaits::put_back(awaits);
 }
 
+/// What names an object in traces.
+pub type Label = Object;
+
 /// The name of a wait list's owner in traces: its kind and a number.
 #[derive(Clone, Copy)]
 pub struct Object {
@@ -221,6 +224,18 @@ impl Object {
     pub fn new(kind: &'static str) -> Object {
         static MADE: AtomicU32 = AtomicU32::new(0);
         Object { kind, number: MADE.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// Its kind: "semaphore".
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        self.kind
+    }
+
+    /// What names it in traces.
+    #[must_use]
+    pub fn label(self) -> Label {
+        self
     }
 
     /// Its name in traces: "semaphore#3".

@@ -22,7 +22,8 @@ mod enabled;
 mod story;
 #[cfg(feature = "trace")]
 pub use enabled::{
-    CauseGuard, Held, Mark, Object, Site, awaits, awaits_held, because, emit, hold, mark, note, who,
+    CauseGuard, Held, Label, Mark, Object, Site, awaits, awaits_held, because, emit, hold, mark,
+    note, who,
 };
 #[cfg(feature = "trace")]
 pub(crate) use enabled::{awaits_task, begin_child, begin_poll, cause, end_child, end_poll};
@@ -31,7 +32,8 @@ pub(crate) use enabled::{awaits_task, begin_child, begin_poll, cause, end_child,
 mod disabled;
 #[cfg(not(feature = "trace"))]
 pub use disabled::{
-    CauseGuard, Held, Mark, Object, Site, awaits, awaits_held, because, emit, hold, mark, note, who,
+    CauseGuard, Held, Label, Mark, Object, Site, awaits, awaits_held, because, emit, hold, mark,
+    note, who,
 };
 #[cfg(not(feature = "trace"))]
 pub(crate) use disabled::{awaits_task, begin_child, begin_poll, end_child, end_poll};

@@ -11,7 +11,7 @@ use super::WaitList;
 #[must_use = "deliver it after the borrow has ended"]
 pub(crate) struct Handed {
     pub(super) waker: KeptWaker,
-    pub(super) object: trace::Object,
+    pub(super) object: trace::Label,
 }
 
 impl Handed {

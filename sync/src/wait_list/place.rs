@@ -139,7 +139,7 @@ impl Place {
         let (node, object) = {
             let mut state = cell.borrow_mut();
             let list = list(&mut state);
-            (list.remove(&key), list.object)
+            (list.remove(&key), list.object.label())
         };
         if node.granted {
             return Some(Left::Granted(node.parcel));
