@@ -22,6 +22,7 @@ use crate::idle::Idle;
 use crate::inbox::Inbox;
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
+use crate::random::Random;
 use crate::registry::LoopNumber;
 use crate::settings::Settings;
 use crate::slots::{Next, Slots, Top, Woken};
@@ -66,6 +67,8 @@ pub(crate) struct Core {
     /// The child that is being polled, on behalf of `root`.
     child: Cell<Option<Num>>,
     tasks_made: Cell<u64>,
+    /// For whoever has to choose where any would do.
+    pub(crate) random: RefCell<Random>,
     /// While a refused future is being dropped: how many more were refused within.
     refusing: Cell<Option<u32>>,
     /// Whether the end of the next batch has more to do: somebody wants a snapshot, or debug mode.
@@ -94,6 +97,7 @@ impl Core {
             root: Cell::new(None),
             child: Cell::new(None),
             tasks_made: Cell::new(0),
+            random: RefCell::new(Random::of_loop(settings.seed)),
             refusing: Cell::new(None),
             attention: Cell::new(settings.debug),
             requests: Requests::default(),

@@ -35,6 +35,7 @@
 //! | `debug`, `watch` | what takes too long, and what does nobody come for? |
 //! | `budget`, `yield_now` | why can no task keep the loop to itself? |
 //! | `idle` | how does a test wait until all others wait? |
+//! | `random` | which one, where any would do? |
 //! | `trace`, `report` | what happened, and what must be said unasked? |
 //!
 //! `unsafe` stands in `waker`, `cell`, `block` and `pinned`, and nowhere else.
@@ -68,6 +69,7 @@ mod pace;
 mod panicked;
 mod park;
 mod pinned;
+mod random;
 mod registry;
 mod remote;
 mod route;
@@ -95,11 +97,12 @@ pub use num::Num;
 pub use panicked::Panic;
 pub use park::{Park, Release, ThreadPark, Unpark};
 pub use pinned::Pinned;
+pub use random::{Random, random_below};
 pub use registry::{LoopNumber, Outside, outside};
 pub use remote::{Closed, Remote, RemoteJoin};
 pub use route::KeptWaker;
 pub use run_error::RunError;
-pub use schedule::{Choose, Left, Random, Ready};
+pub use schedule::{Choose, Left, Ready};
 pub use settings::{Settings, Statistics, Turn};
 pub use snapshot::{Snapshot, TakeSnapshot, Tree, snapshot};
 pub use spawn::spawn;

@@ -25,6 +25,7 @@ use std::io;
 use crate::awaits::{self, Await};
 use crate::core::Core;
 use crate::num::Num;
+use crate::random::Random;
 use crate::trace::Who;
 
 /// Decides who runs next: see [`Executor::choose_with`](crate::Executor::choose_with).
@@ -161,40 +162,6 @@ fn narrow(core: &Core, chooser: &mut dyn Choose, last: &mut Option<Num>) -> io::
     *last = Some(nums[place]);
     core.slots.borrow_mut().narrow_batch(place);
     Ok(1)
-}
-
-/// Numbers that look random, the same for the same seed on every machine: SplitMix64. For tests.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The numbers that this seed stands for.
-    #[must_use]
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    /// The next number.
-    #[expect(clippy::should_implement_trait, reason = "it never ends")]
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// The next number, brought below `bound`: each of them about as likely.
-    pub fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-
-    /// Every order is as likely as every other.
-    fn shuffle(&mut self, nums: &mut [Num]) {
-        for last in (1..nums.len()).rev() {
-            nums.swap(last, self.below(last + 1));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ pub struct Settings {
     /// How long shutdown waits for the tasks that it has cancelled. `None`: for ever. Default 5 s.
     pub grace: Option<Duration>,
     /// `Some`: each batch is shuffled, the same way for the same seed, and `event_period` does not
-    /// count. Default `None`: first come, first served.
+    /// count; and [`random_below`](crate::random_below) begins with it. Default `None`: first come,
+    /// first served.
     pub seed: Option<u64>,
     /// What to do when only code that is not lone's can wake anybody, and does not. Default: warn
     /// after 1 s of real time.
