@@ -67,7 +67,7 @@ pub(crate) fn suspend() -> Suspended {
     Suspended(replace(Budget::UNLIMITED))
 }
 
-/// While it lives the loop that is entered sets the budgets; loops of one thread nest.
+/// Puts back the budget that was in force, when it is dropped.
 pub(crate) struct Suspended(Budget);
 
 impl Drop for Suspended {
@@ -117,6 +117,29 @@ pub fn give_back() {
         budget.left = budget.left.saturating_add(1).min(budget.full);
         cell.set(budget);
     });
+}
+
+/// Calls `f` with a full budget of its own, and puts back what is left of the one in force.
+///
+/// For combinators that poll several in turn: one of them that never waits leaves the others theirs.
+///
+/// # Examples
+///
+/// ```
+/// use lone::budget;
+///
+/// lone::run(async {
+///     let semaphore = lone::Semaphore::new(1);
+///     let _permit = semaphore.acquire().await; // one operation
+///     let left = budget::remaining();
+///     assert_eq!(budget::own(budget::remaining), left.map(|left| left + 1));
+///     assert_eq!(budget::remaining(), left);
+/// });
+/// ```
+#[inline]
+pub fn own<R>(f: impl FnOnce() -> R) -> R {
+    let _suspended = Suspended(refill());
+    f()
 }
 
 /// How many operations the running poll has left; `None` where no loop of ours polls.
