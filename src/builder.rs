@@ -153,7 +153,8 @@ impl Builder {
     }
 
     /// Shuffles the order in which tasks that are ready run, turn by turn. The same seed gives the
-    /// same run; without one it is first come, first served.
+    /// same run; without one it is first come, first served. It also decides what
+    /// [`select! { random; … }`](crate::select!) draws.
     ///
     /// For tests: it finds programs that lean on the order of the queue. Take it with a virtual clock,
     /// and keep the program free of real time, threads and randomness of its own; then a run that

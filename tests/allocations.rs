@@ -200,6 +200,32 @@ fn wakes_on_the_loops_thread_allocate_nothing() {
     });
 }
 
+// SEM-413: its futures lie in the task that awaits it.
+#[test]
+fn selects_allocate_nothing() {
+    executor().block_on(async {
+        let select = async || {
+            let one = lone::select! {
+                () = pending() => 0,
+                n = async { yield_now().await; 1 } => n,
+                n = pending(), if ALLOCATIONS.get() > 0 => n,
+            };
+            let two = lone::select! { random;
+                () = yield_now() => 2,
+                () = yield_now() => 2,
+            };
+            one + two
+        };
+        // The ready queue grows.
+        assert_eq!(select().await, 3);
+        let before = ALLOCATIONS.get();
+        for _ in 0..100 {
+            assert_eq!(select().await, 3);
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
 // SEM-47: one from outside goes into a vector that has grown once.
 #[test]
 fn wakes_of_a_loop_that_does_not_run_allocate_nothing_once_warm() {

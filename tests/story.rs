@@ -716,6 +716,29 @@ fn timeout_that_has_elapsed_is_awaited_no_more() {
     );
 }
 
+#[test]
+fn select_is_awaited_with_its_arms_and_the_losers_no_more() {
+    let told = record(async {
+        lone::select! {
+            () = nap() => {}
+            () = sleep(ms(100)) => sleep(ms(50)).await,
+        }
+    });
+    let awaits: Vec<_> = steady(told.iter().map(|line| &line.text))
+        .into_iter()
+        .filter(|line| line.starts_with("[5]"))
+        .map(|line| with_places(&line, code_at))
+        .collect();
+    assert_eq!(
+        awaits,
+        [
+            "[5] main now awaits a sleep at «sleep(ms(300)).await», and a sleep at «sleep(ms(100)) => \
+             sleep(ms(50)).await», and select! at «lone::select! {»",
+            "[5] main now awaits a sleep at «sleep(ms(50)).await»",
+        ]
+    );
+}
+
 // ----- the rules of the loop -----------------------------------------------------------------------
 
 /// Main or a task, as far as a trace has been read.

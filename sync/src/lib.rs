@@ -6,7 +6,7 @@
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
-//! | `race` | how does one wait for the first of several? |
+//! | `race`, `select` | how does one wait for the first of several? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `join_set` | how does one own tasks, and join them as they end? |
@@ -29,6 +29,7 @@ mod queue;
 mod race;
 mod scope;
 mod scoped;
+mod select;
 mod semaphore;
 mod shield;
 mod task_group;
@@ -61,8 +62,11 @@ pub use try_gather::{TryGather, try_gather};
 pub use using::{AsyncClose, CloseError, finally, using};
 pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 
-/// For the expansion of [`join!`] only.
+/// For the expansions of [`join!`] and [`select!`] only.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::join::{Join, JoinArm, JoinArms, join, join_arm};
+    pub use crate::select::{
+        AllOff, Arm, Arms, NoArm, Select, Selected, all_arms_are_off, arm, select, select_at_random,
+    };
 }

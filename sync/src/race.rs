@@ -49,6 +49,8 @@ use crate::gather::Members;
 /// # Fairness
 ///
 /// None among the arms: an arm that is always ready starves those listed after it, race after race.
+/// To begin with another one each time, rotate the list, or use
+/// [`select! { random; … }`](crate::select!).
 ///
 /// # Cost
 ///
@@ -66,46 +68,23 @@ use crate::gather::Members;
 /// assert_eq!(fastest, 1);
 /// ```
 ///
-/// Futures of different types race as `Pin<&mut dyn Future>`: the race drops these borrows, and the
-/// futures go at the end of their block. A server that accepts until it is told to stop; it loses
-/// no connection, for a cancelled `accept` has taken none:
+/// Futures of different types are the arms of a [`select!`](crate::select!), which has a body for
+/// each as well. Where their number is known at run time only they race in boxes:
 ///
 /// ```
-/// use std::pin::{Pin, pin};
-/// use lone::Event;
-/// use lone::net::{TcpListener, TcpStream};
+/// use std::pin::Pin;
 ///
-/// async fn serve(listener: TcpListener, stop: &Event) -> std::io::Result<()> {
-///     loop {
-///         let stopped = pin!(async {
-///             stop.wait().await;
-///             None
-///         });
-///         let accepted = pin!(async { Some(listener.accept().await) });
-///         // The one listed first wins where both are ready.
-///         let first = lone::race([stopped as Pin<&mut dyn Future<Output = _>>, accepted]).await;
-///         let Some(accepted) = first else { return Ok(()) };
-///         let (stream, _peer) = accepted?;
-///         drop(lone::spawn(async move { stream.write_all(b"hello").await }));
-///     }
-/// }
-///
-/// # fn main() -> std::io::Result<()> {
 /// lone::run(async {
-///     let listener = TcpListener::bind(([127, 0, 0, 1], 0))?;
-///     let address = listener.local_addr()?;
-///     let stop = Event::new();
-///     let client = async {
-///         let mut word = [0; 5];
-///         TcpStream::connect(address).await?.read_exact(&mut word).await?;
-///         stop.set();
-///         Ok(word)
-///     };
-///     let (served, word): (_, std::io::Result<_>) = lone::join!(serve(listener, &stop), client);
-///     assert_eq!(&word?, b"hello");
-///     served
-/// })
-/// # }
+///     let (stop, queue) = (lone::Event::new(), lone::Queue::bounded(1));
+///     queue.try_put(7).expect("there is room");
+///     let mut arms: Vec<Pin<Box<dyn Future<Output = Option<i32>> + '_>>> = Vec::new();
+///     arms.push(Box::pin(async {
+///         stop.wait().await;
+///         None
+///     }));
+///     arms.push(Box::pin(async { queue.get().await.ok() }));
+///     assert_eq!(lone::race(arms).await, Some(7));
+/// });
 /// ```
 #[track_caller]
 pub fn race<I>(arms: I) -> Race<I::Item>

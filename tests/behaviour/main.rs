@@ -26,6 +26,7 @@ mod remote;
 mod reporting;
 mod run;
 mod seed;
+mod select;
 mod semaphore;
 mod shutdown;
 mod stall;
