@@ -248,14 +248,15 @@ impl<F: Future> Members<F> {
         ControlFlow::Continue(())
     }
 
-    /// As [`Members::poll_woken`], in argument order and up to the first output.
+    /// As [`Members::poll_woken`], in argument order. `woken` is room to sort in.
     ///
-    /// `woken` is room to sort in. The others are not to be polled again after an output.
-    pub(crate) fn poll_first(
+    /// After a break or a panic those that are left are not to be polled again.
+    pub(crate) fn poll_in_order<B>(
         &mut self,
         cx: &mut Context<'_>,
         woken: &mut Vec<Child>,
-    ) -> Poll<F::Output> {
+        mut ended: impl FnMut(usize, F::Output) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let mut batch = self.children.batch(cx);
         woken.extend(std::iter::from_fn(|| batch.next()));
         woken.sort_unstable_by_key(Child::index);
@@ -267,11 +268,13 @@ impl<F: Future> Members<F> {
             if let Poll::Ready(output) = batch.poll(&child, |cx| future.poll(cx)) {
                 let index = child.index();
                 batch.end(child);
+                self.left -= 1;
+                let flow = ended(index, output);
                 self.futures.clear(index);
-                return Poll::Ready(output);
+                flow?;
             }
         }
-        Poll::Pending
+        ControlFlow::Continue(())
     }
 
     /// "Gather(3 of 10 unfinished)".

@@ -7,6 +7,7 @@
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race`, `select` | how does one wait for the first of several? |
+//! | `race_ok` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `join_set` | how does one own tasks, and join them as they end? |
@@ -27,6 +28,7 @@ mod join_set;
 mod mutex;
 mod queue;
 mod race;
+mod race_ok;
 mod scope;
 mod scoped;
 mod select;
@@ -52,6 +54,7 @@ pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
 };
 pub use race::{Race, race};
+pub use race_ok::{RaceOk, race_ok};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};

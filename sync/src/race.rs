@@ -12,6 +12,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -117,13 +118,16 @@ impl<F: Future> Future for Race<F> {
         let Some(mut arms) = this.arms.take() else {
             panic!("a race was polled after it had returned or panicked: await it once");
         };
-        let first = arms.poll_first(cx, &mut this.woken);
-        if first.is_pending() {
-            this.arms = Some(arms);
-            budget::give_back();
-            trace::awaits("race", this.site);
+        let first = arms.poll_in_order(cx, &mut this.woken, |_, output| ControlFlow::Break(output));
+        match first {
+            ControlFlow::Break(output) => Poll::Ready(output),
+            ControlFlow::Continue(()) => {
+                this.arms = Some(arms);
+                budget::give_back();
+                trace::awaits("race", this.site);
+                Poll::Pending
+            }
         }
-        first
     }
 }
 

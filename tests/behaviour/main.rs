@@ -22,6 +22,7 @@ mod mutex;
 mod panic;
 mod queue;
 mod race;
+mod race_ok;
 mod remote;
 mod reporting;
 mod run;
