@@ -7,7 +7,7 @@
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race`, `select` | how does one wait for the first of several? |
-//! | `race_ok` | for the first that succeeds? |
+//! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `join_set` | how does one own tasks, and join them as they end? |
@@ -29,6 +29,7 @@ mod mutex;
 mod queue;
 mod race;
 mod race_ok;
+mod race_staggered;
 mod scope;
 mod scoped;
 mod select;
@@ -55,6 +56,7 @@ pub use queue::{
 };
 pub use race::{Race, race};
 pub use race_ok::{RaceOk, race_ok};
+pub use race_staggered::{RaceStaggered, Staggered, race_staggered};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};

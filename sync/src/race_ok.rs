@@ -27,6 +27,9 @@ use crate::gather::Members;
 /// first wins, always; those listed after it are not polled. The losers are dropped, in the order
 /// of the list, before this returns. An arm that shall survive is given as `&mut future`.
 ///
+/// All arms run at once: to begin one after the other, use
+/// [`race_staggered`](crate::race_staggered()).
+///
 /// asyncio: `wait(…, return_when=FIRST_COMPLETED)` until one has a result, and `cancel()` of the
 /// rest. JavaScript: `Promise.any`.
 ///

@@ -15,6 +15,7 @@ mod debug;
 mod fairness;
 mod guest;
 mod interval;
+mod race_staggered;
 mod sleep;
 mod stall;
 mod tcp;
