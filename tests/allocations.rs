@@ -475,3 +475,25 @@ fn outputs_as_they_come_allocate_nothing_for_each_input() {
         assert!(bounded <= 40, "{bounded} allocations for ten places");
     });
 }
+
+// SEM-93: at an error each child is dropped as a scope of its own; those with nothing to clean up cost
+// no allocation.
+#[test]
+fn try_gathers_that_fail_allocate_no_more_for_many_children_than_for_few() {
+    executor().block_on(async {
+        let fails = async |children: usize| {
+            let before = ALLOCATIONS.get();
+            let outcome = lone_sync::try_gather((0..children).map(async |n| {
+                yield_now().await;
+                if n == 0 { Err("failed") } else { pending().await }
+            }))
+            .await;
+            let outcome: Result<Vec<()>, _> = outcome;
+            assert_eq!(outcome, Err("failed"));
+            ALLOCATIONS.get() - before
+        };
+        fails(100).await;
+        let (few, many) = (fails(10).await, fails(100).await);
+        assert!(few == many && many <= 4, "{few} for 10, {many} for 100");
+    });
+}

@@ -16,6 +16,8 @@
 //! - **Ended is ended**: a child whose future is gone is never polled again, whatever the slots
 //!   say: a group that has moved to another root gets new slots, and all of them count as woken.
 //!   A child that panicked has ended too.
+//! - **Dropped side by side**: children that are dropped half way are a scope each, so that their
+//!   cleanups run at the same time (see `drain`).
 //! - **One operation**: a poll that finishes a combinator takes one from the budget of whoever
 //!   polls it; its children have budgets of their own.
 //!
@@ -31,6 +33,8 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::children::{Child, Children};
 use lone_executor::{Pinned, budget, trace};
+
+use crate::drain::{Drain, FirstPanic};
 
 /// Waits for all futures at once and returns all outputs, in argument order.
 /// They are of one type; for a fixed few of different types there is [`join!`](crate::join!).
@@ -55,8 +59,10 @@ use lone_executor::{Pinned, budget, trace};
 ///
 /// # Cancellation
 ///
-/// Loses data: dropped half way, it drops the unfinished children at once and the outputs of the
-/// finished ones. Gather `&mut` futures or handles if the unfinished have to survive.
+/// Loses data: dropped half way, it drops the unfinished children at once, in argument order, and the
+/// outputs of the finished ones. What the children have to clean up with awaits (see
+/// [`using`](crate::using())) runs side by side, and the scope around awaits it. Gather `&mut` futures
+/// or handles if the unfinished have to survive.
 ///
 /// A child that is a [`JoinHandle`](lone_executor::JoinHandle) drops its handle only: the task goes
 /// on. Give [`handle.cancel_on_drop()`](lone_executor::JoinHandle::cancel_on_drop) where the task
@@ -163,6 +169,16 @@ impl<F: Future> Future for Gather<F> {
     }
 }
 
+impl<F: Future> Drop for Gather<F> {
+    fn drop(&mut self) {
+        if self.members.left() > 0 {
+            let mut drain = Drain::new("a gather", self.site);
+            drain.leave();
+            self.members.stop(&mut drain);
+        }
+    }
+}
+
 impl<F: Future> fmt::Debug for Gather<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.members.describe(f, "Gather")
@@ -246,6 +262,20 @@ impl<F: Future> Members<F> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Drops those that have not ended, in argument order, each as a scope of its own. A panic of
+    /// theirs goes on when all have been dropped.
+    pub(crate) fn stop(&mut self, drain: &mut Drain) {
+        self.release();
+        let mut panics = FirstPanic::default();
+        for index in 0..self.futures.len() {
+            if self.futures.get(index).is_some() {
+                drain.stop(&mut panics, || self.futures.clear(index));
+            }
+        }
+        self.left = 0;
+        panics.resume();
     }
 
     /// As [`Members::poll_woken`], in argument order. `woken` is room to sort in.

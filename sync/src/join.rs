@@ -9,6 +9,8 @@
 //! - **In order, each time**: every poll polls all that are unfinished. With a few that is cheaper
 //!   than slots that say who was woken; for many there is `gather`.
 //! - **Dropped when done**: a future is dropped in place as soon as its output is there.
+//! - **Dropped side by side**: futures that are dropped half way are a scope each, so that their
+//!   cleanups run at the same time (see `drain`).
 //!
 //! Cost: no allocation. The children share the budget of whoever polls the join.
 
@@ -21,13 +23,16 @@ use std::task::{Context, Poll};
 use lone_executor::trace;
 use pin_project_lite::pin_project;
 
+use crate::drain::{Drain, FirstPanic};
+
 /// Waits for two to sixteen futures at once, of whatever types; returns their outputs as a tuple.
 ///
 /// Awaits by itself: `let (a, b) = join!(a(), b());`. The futures live on the stack of the async
 /// block that it stands in, and may borrow from it. Each poll polls those that are unfinished, in
 /// the order in which they are listed.
 ///
-/// asyncio: `gather(a(), b())`. For many futures of one type there is [`gather`](crate::gather()).
+/// asyncio: `gather(a(), b())`. For many futures of one type there is [`gather`](crate::gather()); to
+/// stop at the first error, [`try_join!`](crate::try_join!).
 ///
 /// # Panics
 ///
@@ -35,8 +40,9 @@ use pin_project_lite::pin_project;
 ///
 /// # Cancellation
 ///
-/// Loses data: dropped half way, it drops the unfinished futures at once and the outputs of the
-/// finished ones.
+/// Loses data: dropped half way, it drops the unfinished futures at once, in order, and the outputs of
+/// the finished ones. What the futures have to clean up with awaits runs side by side, and the scope
+/// around awaits it.
 ///
 /// # Fairness
 ///
@@ -97,7 +103,7 @@ impl<F: Future> JoinArm<F> {
         true
     }
 
-    fn take(self: Pin<&mut Self>) -> F::Output {
+    pub(crate) fn take(self: Pin<&mut Self>) -> F::Output {
         match self.project_replace(JoinArm::Taken) {
             ArmReplaced::Finished { output } => output,
             ArmReplaced::Unfinished { .. } | ArmReplaced::Taken => {
@@ -117,9 +123,43 @@ impl<F: Future> fmt::Debug for JoinArm<F> {
     }
 }
 
+impl<F, T, E> JoinArm<F>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    /// As [`JoinArm::poll`]; where the future has failed, it is gone and its error comes out.
+    pub(crate) fn try_poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<bool, E> {
+        if let ArmProjection::Unfinished { future } = self.as_mut().project() {
+            match future.poll(cx) {
+                Poll::Ready(Ok(value)) => self.set(JoinArm::Finished { output: Ok(value) }),
+                Poll::Ready(Err(error)) => {
+                    self.set(JoinArm::Taken);
+                    return Err(error);
+                }
+                Poll::Pending => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
 /// A tuple of pinned arms.
 #[doc(hidden)]
-pub trait JoinArms: Unpin {
+pub trait Arms: Unpin {
+    /// Has each arm dropped by `each`, in order: the future, or its output.
+    fn drop_each(&mut self, each: &mut dyn FnMut(&mut dyn FnMut()));
+}
+
+/// Drops arms, each as a scope of its own. A panic of theirs goes on when all have been dropped.
+pub(crate) fn stop(arms: &mut impl Arms, drain: &mut Drain) {
+    let mut panics = FirstPanic::default();
+    arms.drop_each(&mut |drop| drain.stop(&mut panics, drop));
+    panics.resume();
+}
+
+/// Arms of which all outputs are wanted.
+#[doc(hidden)]
+pub trait JoinArms: Arms {
     type Outputs;
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Self::Outputs>;
@@ -128,15 +168,16 @@ pub trait JoinArms: Unpin {
 #[doc(hidden)]
 #[track_caller]
 pub fn join<A: JoinArms>(arms: A) -> Join<A> {
-    Join { arms, site: Location::caller() }
+    Join { arms, ended: false, site: Location::caller() }
 }
 
 /// What a `join!` awaits.
 #[doc(hidden)]
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Join<A> {
+pub struct Join<A: JoinArms> {
     arms: A,
+    ended: bool,
     site: &'static Location<'static>,
 }
 
@@ -145,6 +186,7 @@ impl<A: JoinArms> Future for Join<A> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Outputs> {
         let outputs = self.arms.poll(cx);
+        self.ended = outputs.is_ready();
         if outputs.is_pending() {
             trace::awaits("join!", self.site);
         }
@@ -152,8 +194,24 @@ impl<A: JoinArms> Future for Join<A> {
     }
 }
 
+impl<A: JoinArms> Drop for Join<A> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let mut drain = Drain::new("a join!", self.site);
+            drain.leave();
+            stop(&mut self.arms, &mut drain);
+        }
+    }
+}
+
 macro_rules! join_arms {
     ($($F:ident $index:tt)+) => {
+        impl<$($F: Future),+> Arms for ($(Pin<&mut JoinArm<$F>>,)+) {
+            fn drop_each(&mut self, each: &mut dyn FnMut(&mut dyn FnMut())) {
+                $(each(&mut || self.$index.set(JoinArm::Taken));)+
+            }
+        }
+
         impl<$($F: Future),+> JoinArms for ($(Pin<&mut JoinArm<$F>>,)+) {
             type Outputs = ($($F::Output,)+);
 

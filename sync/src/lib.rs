@@ -16,11 +16,13 @@
 //! | `scope`, `shield` | how is a part of a task cancelled, or kept from it? |
 //! | `using` | how is something closed, awaits included, whatever happens? |
 //! | `scoped` | what do all scopes have in common? |
+//! | `drain` | how are several children dropped at once, and what they leave awaited? |
 
 #![forbid(unsafe_code)]
 
 mod as_completed;
 mod cancel_all;
+mod drain;
 mod event;
 mod gather;
 mod join;
@@ -63,7 +65,7 @@ pub use shield::{Shield, shield};
 pub use task_group::{Failure, Failures, GroupError, GroupHandle, IntoFailure, TaskGroup};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use timeout_scope::{RescheduleError, TimeoutRun, TimeoutScope, timeout_scope};
-pub use try_gather::{TryGather, try_gather};
+pub use try_gather::{AttachedTryGather, TryGather, TryGatherError, try_gather};
 pub use using::{AsyncClose, CloseError, finally, using};
 pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 

@@ -110,8 +110,8 @@ impl<F: Future> Scoped<F> {
     }
 }
 
-/// What failed of the cleanups of a body that has ended by itself has no error to go with.
-fn unread(what: &str, site: &Location<'_>, errors: &CleanupErrors) {
+/// What failed of the cleanups of a body that has ended by itself has no error to go with: it is said.
+pub(crate) fn unread(what: &str, site: &Location<'_>, errors: &CleanupErrors) {
     if !errors.is_empty() {
         report::say(Level::Error, "lone::cleanup", &format!("{what} at {site}: {errors}"));
     }

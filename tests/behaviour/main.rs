@@ -11,6 +11,7 @@ mod cancel;
 mod children;
 mod deadlock;
 mod debug;
+mod drain;
 mod event;
 mod explore;
 mod gather;

@@ -52,6 +52,18 @@ impl CleanupErrors {
         self.0.as_deref().map(Vec::as_slice).unwrap_or_default().iter().map(|error| &**error)
     }
 
+    /// Adds those of another scope, after these.
+    pub fn append(&mut self, others: CleanupErrors) {
+        match (self.0.take(), others.0) {
+            (Some(these), Some(others)) => {
+                let mut all = listed(these);
+                all.extend(listed(others));
+                *self = CleanupErrors::new(all);
+            }
+            (these, others) => self.0 = these.or(others),
+        }
+    }
+
     /// As the error of a cleanup that has run others.
     pub(crate) fn into_error(self) -> Result<(), BoxError> {
         if self.is_empty() { Ok(()) } else { Err(Box::new(self)) }
@@ -62,6 +74,11 @@ impl CleanupErrors {
     pub fn first(&self) -> Option<&(dyn Error + 'static)> {
         self.iter().next().map(|error| error as &(dyn Error + 'static))
     }
+}
+
+/// The errors by themselves, or as one where somebody else holds them too.
+fn listed(errors: Arc<Vec<BoxError>>) -> Vec<BoxError> {
+    Arc::try_unwrap(errors).unwrap_or_else(|held| vec![Box::new(CleanupErrors(Some(held)))])
 }
 
 impl fmt::Debug for CleanupErrors {
