@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
-//! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
+//! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
 //! | `race`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
@@ -41,6 +41,7 @@ mod task_group;
 mod timeout;
 mod timeout_scope;
 mod try_gather;
+mod try_join;
 mod using;
 mod wait;
 mod wait_list;
@@ -69,11 +70,12 @@ pub use try_gather::{AttachedTryGather, TryGather, TryGatherError, try_gather};
 pub use using::{AsyncClose, CloseError, finally, using};
 pub use wait::{Joinable, ReturnWhen, Wait, Waited, wait};
 
-/// For the expansions of [`join!`] and [`select!`] only.
+/// For the expansions of [`join!`], [`try_join!`] and [`select!`] only.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::join::{Join, JoinArm, JoinArms, join, join_arm};
     pub use crate::select::{
         AllOff, Arm, Arms, NoArm, Select, Selected, all_arms_are_off, arm, select, select_at_random,
     };
+    pub use crate::try_join::{TryJoin, TryJoinArms, try_join};
 }

@@ -34,6 +34,7 @@ mod shutdown;
 mod stall;
 mod task;
 mod task_group;
+mod try_join;
 mod wait;
 mod waiting;
 mod wake;
