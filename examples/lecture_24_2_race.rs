@@ -11,6 +11,7 @@
 //! - `cancel_all` asks and drains in one call: when it returns, each loser's connection is closed.
 //!   The drain is not what delivers the cancel, as the lecture has it: that happens at the loser's
 //!   next turn anyway. The drain is how one *knows* that it has ended, and how.
+//! - `race_tasks` is the first way in one call: it returns when the losers have ended, and says how.
 //!
 //! Run it: `cargo run --example lecture_24_2_race`. As the loop sees it:
 //! `RUST_LOG=lone=trace cargo run --features trace --example lecture_24_2_race`.

@@ -6,7 +6,7 @@
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
-//! | `race`, `select` | how does one wait for the first of several? |
+//! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
@@ -32,6 +32,7 @@ mod queue;
 mod race;
 mod race_ok;
 mod race_staggered;
+mod race_tasks;
 mod scope;
 mod scoped;
 mod select;
@@ -60,6 +61,7 @@ pub use queue::{
 pub use race::{Race, race};
 pub use race_ok::{RaceOk, race_ok};
 pub use race_staggered::{RaceStaggered, Staggered, race_staggered};
+pub use race_tasks::{RaceTasks, Won, race_tasks};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};

@@ -30,7 +30,7 @@ use crate::gather::Members;
 ///
 /// An arm that is a [`JoinHandle`](lone_executor::JoinHandle) loses its handle only: the task goes
 /// on. Give [`handle.cancel_on_drop()`](lone_executor::JoinHandle::cancel_on_drop) where the task
-/// should end with it.
+/// should end with it; or race tasks in [`race_tasks`](crate::race_tasks()), which waits for their ends.
 ///
 /// asyncio: `wait(…, return_when=FIRST_COMPLETED)`, `cancel()` of the rest and `gather` of what is
 /// left of them.

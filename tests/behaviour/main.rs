@@ -24,6 +24,7 @@ mod panic;
 mod queue;
 mod race;
 mod race_ok;
+mod race_tasks;
 mod remote;
 mod reporting;
 mod run;

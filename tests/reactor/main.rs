@@ -12,6 +12,7 @@ mod as_completed;
 mod clock;
 mod deadlock;
 mod debug;
+mod drain;
 mod fairness;
 mod guest;
 mod interval;
