@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Which test covers which behaviour? Writes CONFORMANCE.md beside this file.
 
-    tests/conformance.py            write the tables anew and print how many numbers they have
-    tests/conformance.py --check    change nothing, and fail as well if the file is not up to date
+    tests/conformance.py                write the tables anew and print how many numbers they have
+    tests/conformance.py --check        change nothing, and fail as well if the file is not up to date
+    tests/conformance.py --ran FILE…    change nothing; fail unless every test that names a number
+                                        has passed, as the output of `cargo test` in FILE says
 
 A test says what it covers in comment lines directly above its attributes:
 
     // SEM-53, F8: nothing of it runs inside the call
-    // SEM-54
+    // SEM-54, C-83
     #[test]
     fn cancel_of_a_waiting_task_stops_it_at_its_next_turn() {
 
@@ -18,14 +20,18 @@ behaviours.md says in a sentence what a number means, a line each:
 What has no test stands with its reason between the two markers in CONFORMANCE.md: that part is
 written by hand, `| number | why no test |`, and kept but for the sentence that is put in between.
 
-Both fail where a number of a test, or one by hand, has no sentence, and where the part by hand names
-a test that is not there. They warn of a sentence whose number has neither a test nor a reason by
-hand, and of a number that has both.
+`SEM-n` are behaviours, `Fn` findings, `C-n` corner cases: `behaviours.md` has more about them. Where
+several FILEs are given, a test has to pass in one of them and to fail in none. They hold both streams
+(`cargo test 2>&1 | tee FILE`), for cargo says on the other one which target's tests come next.
+
+The first two fail where a number of a test, or one by hand, has no sentence, where one has two, and
+where the part by hand names a test that is not there. They warn of a sentence whose number has neither
+a test nor a reason by hand, and of a number that has both.
 """
 
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -35,7 +41,8 @@ BEHAVIOURS = HERE / "behaviours.md"
 SOURCES = ["tests", "executor/src", "reactor/src", "sync/src"]
 BEGIN, END = "<!-- by hand: begin -->", "<!-- by hand: end -->"
 
-NUMBER = r"(?:SEM-\d+|F\d+)"
+NUMBER = r"(?:SEM-\d+|F\d+|C-\d+)"
+KINDS = ["SEM", "F", "C"]
 COVERS = re.compile(rf"\s*// ({NUMBER}(?:, {NUMBER})*)(?::|$)")
 TEST = re.compile(r"\s*#\[(?:\w+::)*test\b")
 ABOVE = re.compile(r"\s*(//|#\[)")
@@ -43,6 +50,9 @@ NAME = re.compile(r"\s*(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)")
 NAMED = re.compile(r"`([\w/.]+\.rs::\w+)`")
 SENTENCE = re.compile(rf"^- ({NUMBER}): (\S.*)$", re.M)
 REASON = re.compile(rf"^\| ({NUMBER}) \| (?:.* \| )?(.+) \|$", re.M)
+
+RUNNING = re.compile(r"\s*(?:Running .*\((\S+)-[0-9a-f]+(?:\.exe)?\)|Doc-tests (\S+))$")
+RESULT = re.compile(r"test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
 
 BY_HAND = f"""{BEGIN}
 | number | behaviour | why no test |
@@ -70,9 +80,14 @@ def tests():
                 yield f"{path.relative_to(ROOT).as_posix()}::{name}", numbers
 
 
+def kind(number):
+    """What a number is one of: SEM, F or C."""
+    return re.match(r"[A-Z]+", number)[0]
+
+
 def in_order(numbers):
-    """Numbers sorted as such: SEM-9 before SEM-10, and the findings last."""
-    return sorted(numbers, key=lambda n: (n[0] == "F", int(re.sub(r"\D", "", n))))
+    """Numbers sorted as such: SEM-9 before SEM-10, then the findings, then the corner cases."""
+    return sorted(numbers, key=lambda n: (KINDS.index(kind(n)), int(re.sub(r"\D", "", n))))
 
 
 def table(title, head, covered, sentences):
@@ -94,28 +109,83 @@ def by_hand(sentences):
     return REASON.sub(lambda row: f"| {row[1]} | {sentences.get(row[1], '')} | {row[2]} |", part)
 
 
+def results(files):
+    """What the output of `cargo test` says: (target, path of the test) → the set of its results."""
+    found, target = defaultdict(set), None
+    for file in files:
+        for line in Path(file).read_text(encoding="utf-8", errors="replace").splitlines():
+            if running := RUNNING.match(line):
+                target = f"doc {running[2]}" if running[2] else Path(running[1]).name
+            elif result := RESULT.match(line):
+                found[target, result[1]].add(result[2])
+    return found
+
+
+def target_of(test):
+    """The target that a test is in, the modules that its file is, and its name."""
+    file, name = test.split("::")
+    package, *modules = file.removesuffix(".rs").split("/")
+    target = modules.pop(0)
+    if target == "src":
+        target = f"lone_{package}"
+    return target, [module for module in modules if module not in ("main", "lib", "mod")], name
+
+
+def have_not_passed(named, files):
+    """What is wrong with the run of these tests, a line each."""
+    by_name = defaultdict(list)
+    for (target, path), said in results(files).items():
+        *modules, name = path.split("::")
+        by_name[target, name].append((modules, said))
+    for test in named:
+        target, within, name = target_of(test)
+        said = set()
+        for modules, this in by_name[target, name]:
+            # A file may have modules of its own inside.
+            if modules[: len(within)] == within:
+                said |= this
+        if "FAILED" in said:
+            yield f"{test} has failed"
+        elif "ok" not in said:
+            yield f"{test} has not run"
+
+
 def main():
-    """Writes or checks the file; the exit code says how it went."""
-    behaviours, findings, names = defaultdict(list), defaultdict(list), set()
+    """Writes or checks the file, or checks a run; the exit code says how it went."""
+    covered, names, named = {of: defaultdict(list) for of in KINDS}, set(), []
     for test, numbers in tests():
         names.add(test)
+        if numbers:
+            named.append(test)
         for number in dict.fromkeys(numbers):
-            (behaviours if number.startswith("SEM") else findings)[number].append(test)
-    sentences = dict(SENTENCE.findall(BEHAVIOURS.read_text(encoding="utf-8")))
+            covered[kind(number)][number].append(test)
+    counts = "{} behaviours, {} findings, {} corner cases".format(*map(len, covered.values()))
+    if "--ran" in sys.argv[1:]:
+        wrong = list(have_not_passed(named, sys.argv[sys.argv.index("--ran") + 1 :]))
+        for line in wrong:
+            print(line, file=sys.stderr)
+        print(f"{len(named) - len(wrong)} of {len(named)} named tests ran and passed; {counts}")
+        return int(bool(wrong))
+
+    said = SENTENCE.findall(BEHAVIOURS.read_text(encoding="utf-8"))
+    sentences = dict(said)
     hand = by_hand(sentences)
     text = "\n".join(
         ["# Which test covers which behaviour", ""]
         + ["Written by `tests/conformance.py` from the comments above the tests and the sentences of"]
         + ["[`behaviours.md`](behaviours.md), which says what the numbers are. By hand: only the part"]
         + ["between the markers.", ""]
-        + table("Behaviours", "SEM", behaviours, sentences)
-        + table("Findings", "F", findings, sentences)
+        + table("Behaviours", "SEM", covered["SEM"], sentences)
+        + table("Findings", "F", covered["F"], sentences)
+        + table("Corner cases", "C", covered["C"], sentences)
         + ["## Without a test", "", hand, ""]
     )
-    tested = behaviours.keys() | findings.keys()
+    tested = {number for of in covered.values() for number in of}
     listed = {number for number, _reason in REASON.findall(hand)}
     unsaid = in_order((tested | listed) - sentences.keys())
     wrong = [f"behaviours.md has no sentence for {number}" for number in unsaid]
+    twice = [number for number, times in Counter(number for number, _ in said).items() if times > 1]
+    wrong += [f"behaviours.md has two sentences for {number}" for number in twice]
     missing = [name for name in NAMED.findall(hand) if name not in names]
     wrong += [f"CONFORMANCE.md names {name}, which is not a test" for name in missing]
     if "--check" not in sys.argv[1:]:
@@ -128,7 +198,7 @@ def main():
         print(f"warning: {number} is listed as without a test, and has one", file=sys.stderr)
     for line in wrong:
         print(line, file=sys.stderr)
-    print(f"{len(behaviours)} behaviours, {len(findings)} findings, {len(names)} tests")
+    print(f"{counts}, {len(names)} tests")
     return int(bool(wrong))
 
 

@@ -23,8 +23,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::task::{Context, Poll, ready};
 
 use lone_executor::cleanup::{Adopter, CleanupErrors, adopt};
-use lone_executor::is_running;
 use lone_executor::report::{self, Level};
+use lone_executor::{Panic, is_running};
 
 use crate::scoped::unread;
 
@@ -124,7 +124,7 @@ impl FirstPanic {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
             match self.0 {
                 None => self.0 = Some(panic),
-                Some(_) => say_that_there_was(&*panic),
+                Some(_) => say_that_there_was(panic),
             }
         }
     }
@@ -141,16 +141,13 @@ impl FirstPanic {
     /// Says that there was one, for another one goes on.
     pub(crate) fn say(self) {
         if let Some(panic) = self.0 {
-            say_that_there_was(&*panic);
+            say_that_there_was(panic);
         }
     }
 }
 
 #[cold]
-fn say_that_there_was(panic: &(dyn Any + Send)) {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("a panic whose payload is not a string");
-    let message = format!("a destructor has panicked where another panic goes on: {text}");
-    report::say(Level::Error, "lone::cleanup", &message);
+fn say_that_there_was(panic: Box<dyn Any + Send>) {
+    let panic = Panic::new("a destructor".to_owned(), panic);
+    report::say(Level::Error, "lone::cleanup", &format!("{panic}; another panic goes on"));
 }

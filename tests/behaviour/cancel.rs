@@ -78,7 +78,7 @@ fn cancel_after_the_end_is_refused_and_changes_nothing() {
     });
 }
 
-// SEM-55: the body never runs, and what it captured goes on this thread.
+// SEM-55, C-83: the body never runs, and what it captured goes on this thread.
 #[test]
 fn cancel_before_the_first_poll_drops_what_was_captured_and_runs_nothing() {
     let (trace, token) = (Trace::default(), Rc::new(()));
@@ -111,7 +111,7 @@ fn cancel_in<T>(place: &RefCell<Option<JoinHandle<T>>>, why: &'static str) -> bo
     handle.as_ref().expect("the handle is there").cancel(why)
 }
 
-// SEM-56: it goes on to its next await, and is stopped there.
+// SEM-56, C-84: it goes on to its next await, and is stopped there.
 #[test]
 fn task_cancelling_itself_goes_on_to_its_next_await() {
     let trace = Trace::default();
@@ -151,7 +151,7 @@ fn task_cancelling_itself_is_not_stopped_at_an_await_that_is_ready() {
     assert_eq!(trace.take(), "still-here");
 }
 
-// SEM-57: the value is kept.
+// SEM-57, C-84: the value is kept.
 #[test]
 fn task_cancelling_itself_and_then_ending_keeps_its_value() {
     executor().block_on(async {

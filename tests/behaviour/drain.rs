@@ -401,7 +401,7 @@ fn try_gather_with_destructors_that_panic_drops_all_and_loses_no_panic() {
         trace.say("joined");
     });
     assert_eq!(trace.take(), "a+ c+ d+ e+ a- c- d- e- joined");
-    assert_one_report(&["where another panic goes on", "d on purpose"]);
+    assert_one_report(&["another panic goes on", "d on purpose"]);
 }
 
 // SEM-93: children that leave nothing make no task and no turn: the error comes in the same poll.

@@ -45,7 +45,7 @@ fn set_lets_all_waiters_go_on_in_order_in_the_next_turn() {
     assert_eq!(trace.take(), "later", "in its first poll");
 }
 
-// SEM-251: corner 27.
+// SEM-251, C-27
 #[test]
 fn set_and_clear_in_one_turn_reach_those_who_waited_and_not_the_next() {
     let (mut executor, trace, event) = (executor(), Trace::default(), Rc::new(Event::new()));
@@ -58,7 +58,7 @@ fn set_and_clear_in_one_turn_reach_those_who_waited_and_not_the_next() {
     assert_eq!((trace.take().as_str(), event.waiters()), ("a b c", 1));
 }
 
-// SEM-252: corner 28.
+// SEM-252, C-28
 #[test]
 fn set_clear_set_set_in_one_turn_wakes_each_waiter_once() {
     let event = Event::new();
@@ -72,7 +72,7 @@ fn set_clear_set_set_in_one_turn_wakes_each_waiter_once() {
     assert!(poll(&mut first).is_ready() && poll(&mut second).is_ready());
 }
 
-// SEM-251: corner 29.
+// SEM-251, C-29
 #[test]
 fn waiter_that_clears_and_waits_again_does_not_hold_up_the_one_behind() {
     let (mut executor, trace, event) = (executor(), Trace::default(), Rc::new(Event::new()));
@@ -93,7 +93,7 @@ fn waiter_that_clears_and_waits_again_does_not_hold_up_the_one_behind() {
     assert_eq!(trace.take(), "first again");
 }
 
-// SEM-253: corner 30.
+// SEM-253, C-30
 #[test]
 fn task_queued_before_the_woken_ones_passes_before_them() {
     let (mut executor, trace, event) = (executor(), Trace::default(), Rc::new(Event::new()));
@@ -260,7 +260,7 @@ fn set_while_the_waiters_waker_is_being_cloned_is_noticed_in_the_same_poll() {
     assert!(poll_with(&mut event.wait(), &waker).is_ready());
 }
 
-// SEM-49: corner 97, set from a destructor on completion, on cancel, and at shutdown.
+// SEM-49, C-97: set from a destructor on completion, on cancel, and at shutdown.
 #[test]
 fn set_from_a_destructor_of_a_task_works_whenever_that_ends() {
     let (mut executor, trace, event) = (executor(), Trace::default(), Rc::new(Event::new()));

@@ -212,7 +212,7 @@ impl Drop for Pin {
     }
 }
 
-// SEM-39: an output whose destructor panics, dropped with its handle: the dropper is not hit.
+// SEM-39, C-102: an output whose destructor panics, dropped with its handle: the dropper is not hit.
 #[test]
 fn output_with_a_panicking_destructor_dropped_unread_is_reported() {
     record_reports();

@@ -114,7 +114,7 @@ fn producer_and_two_consumers_process_all_items() {
     assert_eq!(done, (0..10).collect::<Vec<_>>());
 }
 
-// SEM-272: corner 39.
+// SEM-272, C-39
 #[test]
 fn put_with_a_waiting_getter_hands_over_and_nobody_else_can_take_it() {
     let queue = Queue::bounded(1);
@@ -143,7 +143,7 @@ fn items_handed_to_two_getters_stay_with_them_if_the_second_is_polled_first() {
     assert_eq!(poll(&mut first), Poll::Ready(Ok(1)));
 }
 
-// SEM-273: corner 43.
+// SEM-273, C-43
 #[test]
 fn get_from_a_full_queue_lets_the_first_putter_in_and_nobody_else() {
     let queue = full(&[1]);
@@ -156,7 +156,7 @@ fn get_from_a_full_queue_lets_the_first_putter_in_and_nobody_else() {
     assert_eq!(queue.try_get(), Ok(2));
 }
 
-// SEM-274: corner 40.
+// SEM-274, C-40
 #[test]
 fn getter_dropped_after_the_hand_over_passes_its_item_to_the_next() {
     let queue = Queue::unbounded();
@@ -172,7 +172,7 @@ fn getter_dropped_after_the_hand_over_passes_its_item_to_the_next() {
     assert_eq!(queue.try_get(), Ok(2));
 }
 
-// SEM-274: corner 41.
+// SEM-274, C-41
 #[test]
 fn item_of_a_dropped_getter_goes_back_to_the_head() {
     let queue = Queue::bounded(1);
@@ -213,7 +213,7 @@ fn items_of_two_dropped_getters_are_not_reordered() {
     }
 }
 
-// SEM-275: corner 42.
+// SEM-275, C-42
 #[test]
 fn first_of_three_getters_cancelled_in_the_turn_of_two_puts_leaves_both_to_the_others() {
     let (mut executor, trace, queue) = (executor(), Trace::default(), Rc::new(Queue::unbounded()));
@@ -225,7 +225,7 @@ fn first_of_three_getters_cancelled_in_the_turn_of_two_puts_leaves_both_to_the_o
     assert_eq!(trace.take(), "b1 c2");
 }
 
-// SEM-276: corner 44.
+// SEM-276, C-44
 #[test]
 fn putter_let_in_and_then_dropped_leaves_its_item_in() {
     let queue = full(&[0]);
@@ -299,7 +299,7 @@ fn try_get_and_try_put_say_why_not_and_give_the_item_back() {
     assert_eq!(format!("{:?}", PutError("secret")), "PutError(..)");
 }
 
-// SEM-279: corner 56, a consumer of a queue that is never empty.
+// SEM-279, C-56: a consumer of a queue that is never empty.
 #[test]
 fn consumer_of_a_queue_that_is_never_empty_lets_timers_fire() {
     let main = async {
@@ -322,7 +322,7 @@ fn consumer_of_a_queue_that_is_never_empty_lets_timers_fire() {
     assert!(lone::Builder::new().run(main) > 0);
 }
 
-// SEM-280: corner 50.
+// SEM-280, C-50
 #[test]
 fn task_done_more_often_than_puts_is_an_error_and_changes_nothing() {
     let queue = Queue::unbounded();
@@ -358,7 +358,7 @@ fn join_returns_at_once_on_a_new_queue_and_otherwise_when_all_is_done() {
     assert!(poll(&mut first).is_ready() && poll(&mut second).is_ready());
 }
 
-// SEM-282: corner 49.
+// SEM-282, C-49
 #[test]
 fn join_returns_though_an_item_is_put_in_the_turn_of_the_last_task_done() {
     let queue = Queue::unbounded();
@@ -371,7 +371,7 @@ fn join_returns_though_an_item_is_put_in_the_turn_of_the_last_task_done() {
     assert!(poll(&mut join).is_ready());
 }
 
-// SEM-283: corner 51.
+// SEM-283, C-51
 #[test]
 fn shutdown_refuses_putters_delivers_what_is_left_and_lets_join_wait_for_it() {
     let queue = full(&[1]);
@@ -411,7 +411,7 @@ fn shutdown_now_returns_the_items_and_lets_join_return() {
     assert_eq!(queue.task_done(), Err(TaskDoneError));
 }
 
-// SEM-285: corner 52.
+// SEM-285, C-52
 #[test]
 fn shutdown_now_with_an_item_in_work_lets_join_wait_for_that_one() {
     let queue = full(&[1, 2]);
@@ -435,7 +435,7 @@ fn shutdown_again_changes_nothing_and_may_be_made_immediate() {
     assert_eq!(queue.shutdown_now(), []);
 }
 
-// SEM-287: corner 53, and the putter's side.
+// SEM-287, C-53: and the putter's side.
 #[test]
 fn item_handed_over_or_let_in_before_a_shutdown_stays_where_it_is() {
     let queue = Queue::bounded(1);
@@ -518,7 +518,7 @@ fn sentinels(each_its_own: bool) -> (Vec<u32>, usize) {
     })
 }
 
-// SEM-290: corner 54.
+// SEM-290, C-54
 #[test]
 fn sentinel_for_each_worker_or_put_back_by_each_ends_all_workers() {
     let all: Vec<u32> = (0..20).collect();
@@ -537,7 +537,7 @@ fn queue_dropped_with_items_drops_them_in_order() {
     assert_eq!(trace.take(), "a b c");
 }
 
-// SEM-274, SEM-416: corner 45, gets given up in the very turn of the puts, a thousand times.
+// SEM-274, SEM-416, C-45: gets given up in the very turn of the puts, a thousand times.
 #[test]
 fn gets_given_up_as_items_arrive_lose_none_and_reorder_none() {
     let (mut executor, queue) = (executor(), Rc::new(Queue::bounded(2)));
@@ -720,7 +720,7 @@ fn getter_dropped_by_a_waker_that_a_shutdown_wakes_gives_its_item_back() {
     assert_eq!(poll(&mut second), Poll::Ready(Err(GetError)));
 }
 
-// SEM-49: corner 97, puts and shutdown from destructors, at completion, cancel and shutdown.
+// SEM-49, C-97: puts and shutdown from destructors, at completion, cancel and shutdown.
 #[test]
 fn put_from_a_destructor_of_a_task_works_whenever_that_ends() {
     let (mut executor, trace, queue) = (executor(), Trace::default(), Rc::new(Queue::unbounded()));

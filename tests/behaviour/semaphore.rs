@@ -73,7 +73,7 @@ fn acquire_with_no_permits_waits_until_some_are_added() {
     assert_eq!(trace.take(), "a b");
 }
 
-// SEM-221: corner 14.
+// SEM-221, C-14
 #[test]
 fn acquire_again_after_release_stands_behind_those_who_wait() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -147,7 +147,7 @@ fn more_releases_than_waiters_leave_the_surplus() {
     assert_eq!(semaphore.available(), 3);
 }
 
-// SEM-224: corner 16.
+// SEM-224, C-16
 #[test]
 fn releases_by_the_third_in_line_serve_the_first_and_the_second_before_it() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -167,7 +167,7 @@ fn releases_by_the_third_in_line_serve_the_first_and_the_second_before_it() {
     assert_eq!(trace.take(), "first second third");
 }
 
-// SEM-225: corner 11.
+// SEM-225, C-11
 #[test]
 fn waiter_cancelled_after_the_hand_over_passes_its_permit_on() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -194,7 +194,7 @@ fn waiter_dropped_after_the_hand_over_with_nobody_behind_gives_its_permit_back()
     assert!(semaphore.try_acquire().is_some());
 }
 
-// SEM-226: corner 12.
+// SEM-226, C-12
 #[test]
 fn two_of_four_cancelled_and_one_release_in_one_turn_serve_the_third() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -207,7 +207,7 @@ fn two_of_four_cancelled_and_one_release_in_one_turn_serve_the_third() {
     assert_eq!((semaphore.available(), semaphore.waiters()), (0, 1));
 }
 
-// SEM-227: corner 13, both orders.
+// SEM-227, C-13: both orders.
 #[test]
 fn waiter_cancelled_as_the_holder_releases_leaves_no_hang() {
     for release_first in [true, false] {
@@ -230,7 +230,7 @@ fn waiter_cancelled_as_the_holder_releases_leaves_no_hang() {
     }
 }
 
-// SEM-228: corner 18.
+// SEM-228, C-18
 #[test]
 fn acquire_many_waits_its_turn_as_a_whole_and_frees_the_way_when_dropped() {
     let semaphore = Semaphore::new(2);
@@ -261,7 +261,7 @@ fn acquire_many_gets_all_of_its_permits_and_gives_all_back() {
     assert!(semaphore.try_acquire_many(4).is_none());
 }
 
-// SEM-229: corner 17.
+// SEM-229, C-17
 #[test]
 fn add_permits_above_the_bound_panics_and_changes_nothing() {
     let semaphore = Rc::new(Semaphore::bounded(2));
@@ -321,7 +321,7 @@ fn debug_of_a_semaphore_says_who_waits_where() {
     assert!(said.contains("semaphore.rs:"), "{said}");
 }
 
-// SEM-51: corner 15, a new task goes behind those who were granted in the same turn.
+// SEM-51, C-15: a new task goes behind those who were granted in the same turn.
 #[test]
 fn task_spawned_by_a_granted_waiter_runs_behind_the_others_granted_with_it() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -338,7 +338,7 @@ fn task_spawned_by_a_granted_waiter_runs_behind_the_others_granted_with_it() {
     assert_eq!(trace.take(), "a b c new");
 }
 
-// SEM-226: corner 20, in linear time: a hundred thousand quadratic ones would take minutes.
+// SEM-226, C-20: in linear time: a hundred thousand quadratic ones would take minutes.
 #[test]
 fn hundred_thousand_waiters_dropped_from_either_end_leave_an_empty_line() {
     let semaphore = Semaphore::new(0);
@@ -357,7 +357,7 @@ fn hundred_thousand_waiters_dropped_from_either_end_leave_an_empty_line() {
     }
 }
 
-// SEM-48: corner 99.
+// SEM-48, C-99
 #[test]
 fn waiter_polled_with_another_waker_has_only_the_newest_woken() {
     let semaphore = Semaphore::new(0);
@@ -437,7 +437,7 @@ fn foreign_waker_that_panics_does_not_keep_the_next_from_being_woken() {
     assert_eq!((wakes.wakes(), semaphore.waiters()), (1, 0));
 }
 
-// SEM-49: corner 97, a permit dropped when its task completes, is cancelled, and at shutdown.
+// SEM-49, C-97: a permit dropped when its task completes, is cancelled, and at shutdown.
 #[test]
 fn permit_dropped_with_its_task_is_handed_on() {
     let (mut executor, trace) = (executor(), Trace::default());

@@ -53,7 +53,7 @@ fn generation_boxed(trace: Trace, left: u32) -> std::pin::Pin<Box<dyn Future<Out
     Box::pin(captured_generation(trace, left))
 }
 
-// SEM-6: three generations deep, each is cancelled and awaited, and none is polled.
+// SEM-6, C-95: three generations deep, each is cancelled and awaited, and none is polled.
 #[test]
 fn tasks_spawned_by_destructors_at_the_shutdown_are_cancelled_in_turn() {
     record_reports();
@@ -91,7 +91,7 @@ impl Drop for Hydra {
     }
 }
 
-// SEM-7: named, dropped, and the loop ends, although dropping it makes the next one.
+// SEM-7, C-96: named, dropped, and the loop ends, although dropping it makes the next one.
 #[test]
 fn task_that_spawns_itself_at_each_end_is_named_after_the_grace_and_the_loop_ends() {
     record_reports();
@@ -403,7 +403,7 @@ fn tasks_owning_their_own_or_each_others_handles_are_dropped_at_the_shutdown() {
     assert_eq!(Rc::strong_count(&token), 1);
 }
 
-// SEM-49: a chain in which the end of each task wakes the next, all at the shutdown.
+// SEM-49, C-100: a chain in which the end of each task wakes the next, all at the shutdown.
 #[test]
 fn tasks_each_setting_what_the_next_waits_for_are_dropped_in_a_chain() {
     let (mut executor, trace) = (executor(), Trace::default());
@@ -500,7 +500,7 @@ fn leave_a_loop_to_the_thread_exit(prepare: fn()) -> usize {
     dropped.load(Ordering::SeqCst)
 }
 
-// F19: the runtime's own thread-locals are gone before the loop.
+// F19, C-101: the runtime's own thread-locals are gone before the loop.
 #[test]
 fn loop_in_a_thread_local_older_than_the_runtimes_ends_at_thread_exit() {
     let dropped = leave_a_loop_to_the_thread_exit(|| {

@@ -211,5 +211,5 @@ fn try_join_with_a_future_that_panics_leaves_the_cleanups_to_the_task() {
         trace.say("joined");
     });
     assert_eq!(trace.take(), "a+ c+ a- c- joined");
-    assert_one_report(&["where another panic goes on", "as it goes"]);
+    assert_one_report(&["another panic goes on", "as it goes"]);
 }

@@ -97,7 +97,7 @@ fn wait_for_the_first_returns_when_one_has_ended() {
     });
 }
 
-// SEM-106, corner 78: a second one that ends before the waiter has its turn is done as well, and
+// SEM-106, C-78: a second one that ends before the waiter has its turn is done as well, and
 // the order is that in which they ended.
 #[test]
 fn task_that_ends_between_the_first_and_the_waiters_turn_is_done_too() {
@@ -139,7 +139,7 @@ fn wait_for_handles_that_have_finished_is_ready_at_its_first_poll() {
     });
 }
 
-// SEM-107, corner 79: a cancelled one has not failed; without a failure it waits for all.
+// SEM-107, C-79: a cancelled one has not failed; without a failure it waits for all.
 #[test]
 fn wait_for_the_first_exception_without_one_waits_for_all() {
     executor().block_on(async {
@@ -259,7 +259,7 @@ fn wait_over_owned_handles_dropped_half_way_detaches_the_tasks() {
     assert_eq!(trace.take(), "a b");
 }
 
-// SEM-113, corner 80: a thousand waits that are given up leave nothing behind.
+// SEM-113, C-80: a thousand waits that are given up leave nothing behind.
 #[test]
 fn wait_given_up_a_thousand_times_leaves_no_waiter_behind() {
     let mut executor = executor();

@@ -262,7 +262,7 @@ fn wake_of_another_from_a_destructor_polls_the_other_once() {
     assert_eq!(trace.take(), "destructor other");
 }
 
-// SEM-23: the last waker goes on another thread, and wakes there before it goes.
+// SEM-23, C-98: the last waker goes on another thread, and wakes there before it goes.
 #[test]
 fn waker_dropped_last_on_another_thread_after_its_loop_does_nothing() {
     let (executor, [waker]) = waiting(["polled"], &Trace::default());

@@ -27,7 +27,7 @@ fn sleeping(trace: &Trace, name: impl ToString, sleep: Sleep) {
 
 // ----- order ---------------------------------------------------------------------------------------
 
-// SEM-83, SEM-84: also if they are less than a millisecond apart.
+// SEM-83, SEM-84, C-72: also if they are less than a millisecond apart.
 #[test]
 fn sleeps_of_different_lengths_end_in_the_order_of_their_deadlines() {
     let trace = Trace::default();
@@ -62,7 +62,7 @@ fn sleeps_a_nanosecond_apart_end_each_at_its_own_moment() {
     });
 }
 
-// SEM-83: in the order of registration, however far away the moment was at each.
+// SEM-83, C-71: in the order of registration, however far away the moment was at each.
 #[test]
 fn sleeps_until_one_moment_end_in_the_order_of_their_first_polls() {
     run_paused(async {
@@ -398,7 +398,7 @@ fn sleep_reset_from_its_own_wake_sleeps_again() {
     });
 }
 
-// SEM-86: reset by its wake, and dropped there.
+// SEM-86, C-74: reset by its wake, and dropped there.
 #[test]
 fn sleep_reset_and_dropped_in_its_own_wake_leaves_no_timer() {
     let mut runtime = paused();

@@ -824,7 +824,7 @@ fn stream_dropped_by_a_forked_child_stays_registered_in_the_parent() {
     run_in_own_process("tcp::in_own_process_fork_and_drop_the_stream_in_the_child");
 }
 
-// F20: the other half of the test above.
+// The other half of the test above.
 #[test]
 #[ignore = "forks: run by the test above, in a process of its own"]
 fn in_own_process_fork_and_drop_the_stream_in_the_child() {
@@ -864,7 +864,7 @@ fn accept_without_free_descriptors_waits_and_goes_on() {
     run_in_own_process("tcp::in_own_process_accept_without_free_descriptors");
 }
 
-// SEM-358: the other half of the test above.
+// The other half of the test above.
 #[test]
 #[ignore = "takes all descriptors: run by the test above, in a process of its own"]
 fn in_own_process_accept_without_free_descriptors() {

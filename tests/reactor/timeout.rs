@@ -108,7 +108,7 @@ fn elapsed_says_so_and_turns_into_an_io_error() {
 
 // ----- a result beats the deadline -----------------------------------------------------------------
 
-// SEM-128: its own timer came before, and the loop was blocked past both.
+// SEM-128, C-57: its own timer came before, and the loop was blocked past both.
 #[test]
 fn body_and_deadline_both_past_when_a_blocked_loop_looks_give_the_value() {
     let mut runtime = runtime();
@@ -124,7 +124,7 @@ fn body_and_deadline_both_past_when_a_blocked_loop_looks_give_the_value() {
     assert_eq!(runtime.block_on(task).expect("it ends well"), Ok(42));
 }
 
-// SEM-128: the deadline was registered first, so it rings first.
+// SEM-128, C-58: the deadline was registered first, so it rings first.
 #[test]
 fn body_ready_at_the_very_moment_of_the_deadline_gives_its_value() {
     run_paused(async {
@@ -245,7 +245,7 @@ fn body_ready_at_its_first_poll_needs_no_loop() {
 
 // ----- cancel, drop, nest --------------------------------------------------------------------------
 
-// SEM-135: in one turn, the cancel from a task in front.
+// SEM-135, C-59: in one turn, the cancel from a task in front.
 #[test]
 fn task_cancelled_in_the_turn_of_its_deadline_is_cancelled() {
     run_paused(async {
@@ -288,7 +288,7 @@ fn task_cancelled_behind_its_deadline_is_cancelled_at_its_next_await() {
     });
 }
 
-// SEM-135: the inner task has ended in that turn as well, and its value stays readable.
+// SEM-135, C-60: the inner task has ended in that turn as well, and its value stays readable.
 #[test]
 fn task_cancelled_in_the_turn_of_its_inner_value_leaves_that_readable() {
     run_paused(async {
