@@ -4,6 +4,8 @@
 pub mod bank_account;
 #[path = "../examples/dining_philosophers.rs"]
 pub mod dining_philosophers;
+#[path = "../examples/exercise_3_gate.rs"]
+pub mod exercise_3_gate;
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
 #[path = "../examples/lecture_24_1_semaphore.rs"]
@@ -16,6 +18,8 @@ pub mod lecture_24_3_retry;
 pub mod lecture_24_4_queue;
 #[path = "../examples/lecture_35_ingest.rs"]
 pub mod lecture_35_ingest;
+#[path = "../examples/retry.rs"]
+pub mod retry;
 
 use std::future::Future;
 use std::time::Duration;
@@ -171,4 +175,60 @@ fn account_is_overdrawn_in_some_order_without_a_lock_and_in_none_with_one() {
     assert!(said.contains("the account is overdrawn: -60"), "{said}");
     assert!(said.contains("Task-2 `bob`"), "{said}");
     assert!(it.with_a_lock.exhaustive && it.with_a_lock.schedules > 1);
+}
+
+// SEM-250, SEM-253: the last service that is up sets the event: all who wait go on, and later ones pass
+#[test]
+fn workers_wait_at_the_gate_until_all_services_are_up() {
+    let it = run(exercise_3_gate::program()).good;
+    assert_eq!(it.up, [("cache", ms(10)), ("broker", ms(20)), ("database", ms(30))]);
+    assert_eq!(it.began, [ms(30), ms(30), ms(30), ms(30), ms(30), ms(45)]);
+    assert_eq!(it.late_waited, Some(ms(0)));
+    assert_eq!(it.closed, ["cache", "broker", "database"].map(|name| (name, ms(65))));
+    assert_eq!((it.failed, it.took), (None, ms(65)));
+}
+
+// SEM-93, SEM-127: a start that takes too long is closed, then what is up is, and only then the error
+// comes; nobody has passed the gate
+#[test]
+fn start_that_takes_too_long_closes_all_services_before_it_is_given_up() {
+    let it = run(exercise_3_gate::program()).bad;
+    assert_eq!(it.up, [("cache", ms(10)), ("broker", ms(20))]);
+    assert_eq!((it.began, it.late_waited), (vec![], None));
+    assert_eq!(it.closed, [("database", ms(45)), ("cache", ms(50)), ("broker", ms(50))]);
+    assert_eq!((it.failed, it.took), (Some("database"), ms(50)));
+}
+
+// SEM-137, SEM-127, SEM-148: each attempt has a limit of its own and is closed before the next one; the
+// one for the whole ends an attempt as well
+#[test]
+fn retries_end_at_the_moments_that_their_pauses_add_up_to() {
+    use retry::GaveUp;
+
+    let calls = run(retry::program());
+    let attempts: Vec<_> = calls.iter().map(|call| (call.name, call.attempts)).collect();
+    assert_eq!(attempts, [("steady", 1), ("flaky", 3), ("wrong", 1), ("busy", 4), ("dead", 4)]);
+    for call in &calls {
+        assert_eq!(call.closed, call.attempts, "each attempt is closed: {call:?}");
+        assert_eq!(call.pauses.len() as u32, call.attempts - 1, "none after the last: {call:?}");
+        assert_eq!(call.took, retry::expected(call), "{call:?}");
+        for (pause, most) in call.pauses.iter().zip([40, 80, 120]) {
+            assert!((ms(most) / 2..=ms(most)).contains(pause), "{call:?}");
+        }
+    }
+    let outcomes: Vec<_> = calls.into_iter().map(|call| call.outcome).collect();
+    assert_eq!(outcomes[..2], [Ok("answer"), Ok("answer")]);
+    assert_eq!(outcomes[2], Err(GaveUp::Fatal("a wrong request")));
+    assert_eq!(outcomes[3], Err(GaveUp::Attempts("refused".to_owned())));
+    assert!(matches!(outcomes[4], Err(GaveUp::Deadline(_))));
+}
+
+// SEM-393: the same seeds, the same pauses
+#[test]
+fn retries_with_the_same_seeds_make_the_same_pauses() {
+    let pauses =
+        || -> Vec<_> { run(retry::program()).into_iter().map(|call| call.pauses).collect() };
+    let once = pauses();
+    assert_eq!(once, pauses());
+    assert_ne!(once[1][0], once[3][0], "each caller has a seed of its own");
 }
