@@ -11,16 +11,18 @@
 //! - **Dropped when done**: a future is dropped in place as soon as its output is there.
 //! - **Dropped side by side**: futures that are dropped half way are a scope each, so that their
 //!   cleanups run at the same time (see `drain`).
+//! - **To each its own budget**: one that never waits does not starve those after it; a poll that
+//!   finishes a join takes one operation from whoever polls it.
 //!
-//! Cost: no allocation. The children share the budget of whoever polls the join.
+//! Cost: no allocation.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use lone_executor::trace;
+use lone_executor::{budget, trace};
 use pin_project_lite::pin_project;
 
 use crate::drain::{Drain, FirstPanic};
@@ -46,7 +48,7 @@ use crate::drain::{Drain, FirstPanic};
 ///
 /// # Fairness
 ///
-/// The futures share one budget: to the other tasks the join is one task.
+/// Each future has a budget of its own, so that one which never waits does not starve the others.
 ///
 /// # Cost
 ///
@@ -95,7 +97,7 @@ impl<F: Future> JoinArm<F> {
     /// Whether it is finished, after a poll if it was not.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         if let ArmProjection::Unfinished { future } = self.as_mut().project() {
-            match future.poll(cx) {
+            match budget::own(|| future.poll(cx)) {
                 Poll::Ready(output) => self.set(JoinArm::Finished { output }),
                 Poll::Pending => return false,
             }
@@ -130,7 +132,7 @@ where
     /// As [`JoinArm::poll`]; where the future has failed, it is gone and its error comes out.
     pub(crate) fn try_poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<bool, E> {
         if let ArmProjection::Unfinished { future } = self.as_mut().project() {
-            match future.poll(cx) {
+            match budget::own(|| future.poll(cx)) {
                 Poll::Ready(Ok(value)) => self.set(JoinArm::Finished { output: Ok(value) }),
                 Poll::Ready(Err(error)) => {
                     self.set(JoinArm::Taken);
@@ -185,9 +187,11 @@ impl<A: JoinArms> Future for Join<A> {
     type Output = A::Outputs;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Outputs> {
+        ready!(budget::take(cx));
         let outputs = self.arms.poll(cx);
         self.ended = outputs.is_ready();
         if outputs.is_pending() {
+            budget::give_back();
             trace::awaits("join!", self.site);
         }
         outputs

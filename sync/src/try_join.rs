@@ -15,7 +15,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use lone_executor::trace;
+use lone_executor::{budget, trace};
 
 use crate::drain::Drain;
 use crate::join::{Arms, JoinArm, stop};
@@ -128,7 +128,9 @@ impl<A: TryJoinArms> Future for TryJoin<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let TryJoin { arms, drain, stage, site } = self.get_mut();
         if let Stage::Running = stage {
+            ready!(budget::take(cx));
             let Poll::Ready(outcome) = drain.run(|| arms.poll(cx)) else {
+                budget::give_back();
                 trace::awaits("try_join!", site);
                 return Poll::Pending;
             };

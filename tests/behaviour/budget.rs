@@ -136,6 +136,41 @@ fn join_all_of_many_operations_is_refused_twice_for_each_budget() {
     assert_eq!(refusals, 10_000 / usize::from(DEFAULT_BUDGET) * 2);
 }
 
+// F11, SEM-407: one that never waits starves neither what it is joined with, nor the other tasks.
+#[test]
+fn busy_future_in_a_join_starves_neither_the_other_one_nor_other_tasks() {
+    let stop = Rc::new(Cell::new(false));
+    let busy = async || {
+        let done = Rc::new(Cell::new(0));
+        while !stop.get() {
+            operate(&done).await;
+            assert!(done.get() < 100_000, "nobody else has run meanwhile");
+        }
+        Ok::<_, ()>(())
+    };
+    executor().block_on(async {
+        let other = async || {
+            operate(&Rc::new(Cell::new(0))).await;
+            stop.set(true);
+            Ok::<_, ()>(())
+        };
+        let _joined = lone_sync::join!(busy(), other());
+        stop.set(false);
+        lone_sync::try_join!(busy(), other()).expect("neither fails");
+        // A join that is ready at once, again and again: the task that stops it has its turn.
+        stop.set(false);
+        let stopper = stop.clone();
+        drop(lone_executor::spawn(async move { stopper.set(true) }));
+        for _ in 0..100_000 {
+            if stop.get() {
+                return;
+            }
+            lone_sync::join!(async {}, async {});
+        }
+        unreachable!("the other task has not run meanwhile");
+    });
+}
+
 // F11: each child has a budget of its own, and the parent's is put back.
 #[test]
 fn child_polled_has_a_budget_of_its_own_and_the_parents_is_put_back() {
