@@ -179,7 +179,7 @@ impl Core {
     /// `None`: the loop takes no task any more.
     pub(crate) fn spawn_cleanup<F>(
         &self,
-        runner: F,
+        runner: impl FnOnce() -> F,
         name: String,
         site: &'static Location<'static>,
     ) -> Option<TaskId>
@@ -189,7 +189,7 @@ impl Core {
         if self.phase.get() == Phase::Closed || self.slots.borrow().is_full() {
             return None;
         }
-        let joined = self.start(runner, site, |task| {
+        let joined = self.start(runner(), site, |task| {
             task.set_cleanup();
             trace::emit(|| Event::Named { task: task.id(), name: name.clone() });
             task.set_name(name.into());

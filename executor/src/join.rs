@@ -395,7 +395,7 @@ impl<T: 'static> Drop for CancelOnDrop<T> {
 fn ended_by_cancel<T>(outcome: Result<T, JoinError>) -> Result<(), BoxError> {
     match outcome {
         Err(JoinError::Panicked(panic)) => Err(panic.into()),
-        Err(JoinError::Cancelled(cancelled)) => cancelled.cleanup_errors().clone().into_error(),
+        Err(JoinError::Cancelled(cancelled)) => cancelled.cleanup_errors().clone().into_result(),
         _ => Ok(()),
     }
 }

@@ -162,7 +162,7 @@ impl Core {
                 .then(|| (queue.name.clone(), queue.site))
         });
         let Some((name, site)) = start.flatten() else { return };
-        match self.spawn_cleanup(runner::run(self.me(), key), name, site) {
+        match self.spawn_cleanup(|| runner::run(self.me(), key, site), name, site) {
             Some(task) => {
                 self.adopters.with(key, |queue| queue.runner = Some(task));
             }

@@ -64,8 +64,8 @@ impl CleanupErrors {
         }
     }
 
-    /// As the error of a cleanup that has run others.
-    pub(crate) fn into_error(self) -> Result<(), BoxError> {
+    /// As the outcome of a cleanup that has waited for others.
+    pub(crate) fn into_result(self) -> Result<(), BoxError> {
         if self.is_empty() { Ok(()) } else { Err(Box::new(self)) }
     }
 
@@ -79,6 +79,16 @@ impl CleanupErrors {
 /// The errors by themselves, or as one where somebody else holds them too.
 fn listed(errors: Arc<Vec<BoxError>>) -> Vec<BoxError> {
     Arc::try_unwrap(errors).unwrap_or_else(|held| vec![Box::new(CleanupErrors(Some(held)))])
+}
+
+/// One by one, for whoever adds them to its own; as one error where a clone has them, too.
+impl IntoIterator for CleanupErrors {
+    type Item = BoxError;
+    type IntoIter = std::vec::IntoIter<BoxError>;
+
+    fn into_iter(self) -> std::vec::IntoIter<BoxError> {
+        self.0.map(listed).unwrap_or_default().into_iter()
+    }
 }
 
 impl fmt::Debug for CleanupErrors {

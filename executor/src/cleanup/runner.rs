@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Weak;
 use std::task::Poll;
@@ -11,20 +11,27 @@ use super::{Adopter, BoxError, Entry, Key};
 use crate::core::Core;
 use crate::panicked::Panic;
 
-/// Runs the queue behind `key` to its end.
-pub(super) async fn run(core: Weak<Core>, key: Key) {
+/// Runs the queue behind `key` to its end. `site`: the line of the scope that has adopted it.
+pub(super) fn run(
+    core: Weak<Core>,
+    key: Key,
+    site: &'static Location<'static>,
+) -> impl Future<Output = ()> + 'static {
+    // Made here, not in the first poll: a runner that is dropped before that ends as any other.
     let end = End { core, key, half_way: Cell::new(false) };
-    while let Some(entry) = end.with(|core| core.adopters.next(key)).flatten() {
-        match entry {
-            Entry::Cleanup(cleanup) => run_one(&end, cleanup).await,
-            Entry::Queues(queues) => {
-                let _started = end.with(|core| {
-                    queues.iter().for_each(|queue| core.start_adopter(*queue));
-                });
-                for queue in queues {
-                    let mut adopter = Adopter { home: Some(queue) };
-                    let errors = poll_fn(|cx| adopter.poll_empty(cx)).await;
-                    end.record(errors.into_error());
+    async move {
+        while let Some(entry) = end.with(|core| core.adopters.next(key)).flatten() {
+            match entry {
+                Entry::Cleanup(cleanup) => run_one(&end, site, cleanup).await,
+                Entry::Queues(queues) => {
+                    let _started = end.with(|core| {
+                        queues.iter().for_each(|queue| core.start_adopter(*queue));
+                    });
+                    for queue in queues {
+                        let mut adopter = Adopter { home: Some(queue) };
+                        let errors = poll_fn(|cx| adopter.poll_empty(cx)).await;
+                        end.record(errors);
+                    }
                 }
             }
         }
@@ -32,9 +39,12 @@ pub(super) async fn run(core: Weak<Core>, key: Key) {
 }
 
 /// Runs one cleanup, which is a scope as any: what it hands over is awaited before the next begins.
-async fn run_one(end: &End, cleanup: Pin<Box<dyn Future<Output = Result<(), BoxError>>>>) {
+async fn run_one(
+    end: &End,
+    site: &'static Location<'static>,
+    cleanup: Pin<Box<dyn Future<Output = Result<(), BoxError>>>>,
+) {
     const WHAT: &str = "a cleanup";
-    let site = std::panic::Location::caller();
     let mut cleanup = Some(cleanup);
     let mut nested = Adopter::new();
     end.half_way.set(true);
@@ -52,13 +62,11 @@ async fn run_one(end: &End, cleanup: Pin<Box<dyn Future<Output = Result<(), BoxE
         nested.run(WHAT, site, || catch_unwind(AssertUnwindSafe(|| drop(cleanup.take()))));
     let errors = poll_fn(|cx| nested.poll_empty(cx)).await;
     match ended {
-        Ok(outcome) => end.record(outcome),
-        Err(payload) => end.record(Err(panicked(payload))),
+        Ok(outcome) => end.record(outcome.err()),
+        Err(payload) => end.record([panicked(payload)]),
     }
-    if let Err(payload) = dropped {
-        end.record(Err(panicked(payload)));
-    }
-    end.record(errors.into_error());
+    end.record(dropped.err().map(panicked));
+    end.record(errors);
 }
 
 pub(super) fn panicked(payload: Box<dyn std::any::Any + Send>) -> BoxError {
@@ -78,8 +86,8 @@ impl End {
         self.core.upgrade().map(|core| f(&core))
     }
 
-    fn record(&self, outcome: Result<(), BoxError>) {
-        if let Err(error) = outcome {
+    fn record(&self, errors: impl IntoIterator<Item = BoxError>) {
+        for error in errors {
             let _recorded = self.with(|core| core.adopters.failed(self.key, error));
         }
     }
