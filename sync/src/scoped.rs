@@ -27,7 +27,7 @@ pin_project! {
     /// A body, polled and dropped as a scope.
     pub(crate) struct Scoped<F: Future> {
         adopter: Adopter,
-        // `None` once it was stopped.
+        // `None` once it has ended or was stopped.
         #[pin]
         body: Option<F>,
         // The body has gone; cleanups are awaited.
@@ -68,10 +68,15 @@ impl<F: Future> Scoped<F> {
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
         let mut this = self.project();
         if !*this.over {
-            let Some(body) = this.body.as_mut().as_pin_mut() else {
-                panic!("a scope was polled after it had reported: await it once");
-            };
-            let output = ready!(this.adopter.run(this.what, this.site, || body.poll(cx)));
+            let output = ready!(this.adopter.run(this.what, this.site, || {
+                let Some(body) = this.body.as_mut().as_pin_mut() else {
+                    panic!("a scope was polled after it had reported: await it once");
+                };
+                let output = ready!(body.poll(cx));
+                // Here, not with the scope: what its destructors hand over is awaited as well.
+                this.body.set(None);
+                Poll::Ready(output)
+            }));
             if this.adopter.is_idle() {
                 return Poll::Ready(Ended::Output(output));
             }
