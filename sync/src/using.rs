@@ -4,6 +4,7 @@
 //!   using(resource, body) ─┬─ body ends ──────────► close, awaited here
 //!                          │                          └─ dropped half way: goes on in the scope around
 //!                          └─ dropped, or panics ──► close, adopted by the scope around
+//!                             (unpolled, too)
 //! ```
 //!
 //! A destructor cannot await, so [`Guard`] and [`Closing`] hand over to the scope around what is left
@@ -53,8 +54,8 @@ pub trait AsyncClose: 'static {
 /// Runs `body` with a resource that is closed in any case, with awaits.
 ///
 /// When the body ends, the resource is closed before this returns. When this future is dropped half
-/// way (cancelled, timed out, lost a race) or the body panics, the close is *adopted*: the scope
-/// around, whoever has dropped it, runs it to its end before it reports. Scopes are tasks, timeouts,
+/// way (cancelled, timed out, lost a race), or unpolled, or the body panics, the close is *adopted*:
+/// the scope around, whoever has dropped it, runs it to its end before it reports. Scopes are tasks, timeouts,
 /// groups, [`Scope`](crate::Scope)s and main. Several within one another are closed innermost first.
 ///
 /// Nobody can cancel a close; it may have a [`timeout`](crate::timeout()) of its own inside.
@@ -108,27 +109,32 @@ pub trait AsyncClose: 'static {
 ///     assert!(lone::timeout(Duration::from_millis(1), endless).await.is_err());
 /// });
 /// ```
-pub async fn using<R, T>(
+pub fn using<R, T>(
     resource: R,
     body: impl AsyncFnOnce(&mut R) -> T,
-) -> Result<T, CloseError<T, R::Error>>
+) -> impl Future<Output = Result<T, CloseError<T, R::Error>>>
 where
     R: AsyncClose,
 {
-    let mut guard = Guard(Some(resource));
-    let output = body(guard.0.as_mut().expect("it is there until it is closed")).await;
-    let resource = guard.0.take().expect("the body has only borrowed it");
-    match Closing(Some(Box::pin(resource.close()))).await {
-        Ok(()) => Ok(output),
-        Err(error) => Err(CloseError { output, error }),
+    // Made here, not in the first poll: a task may be cancelled before that.
+    let guard = Guard(Some(resource));
+    async move {
+        // The order of these two is that in which they go where this is never polled.
+        let (body, mut guard) = (body, guard);
+        let output = body(guard.0.as_mut().expect("it is there until it is closed")).await;
+        let resource = guard.0.take().expect("the body has only borrowed it");
+        match Closing(Some(Box::pin(resource.close()))).await {
+            Ok(()) => Ok(output),
+            Err(error) => Err(CloseError { output, error }),
+        }
     }
 }
 
 /// Runs `body`, then `cleanup`, in any case.
 ///
 /// As [`using`], where there is no resource to hand to the body: when `body` has ended, `cleanup` is
-/// awaited; when this is dropped half way, or the body panics, it is adopted by the scope around. A
-/// cleanup that can fail is an [`AsyncClose`] of its own.
+/// awaited; when this is dropped half way, or unpolled, or the body panics, it is adopted by the scope
+/// around. A cleanup that can fail is an [`AsyncClose`] of its own.
 ///
 /// asyncio: `try: … finally: await …`.
 ///
@@ -155,10 +161,10 @@ where
 ///     assert!(work.await.is_err(), "it has cleaned up by now");
 /// });
 /// ```
-pub async fn finally<T>(
+pub fn finally<T>(
     body: impl Future<Output = T>,
     cleanup: impl Future<Output = ()> + 'static,
-) -> T {
+) -> impl Future<Output = T> {
     struct Cleanup<C>(C);
 
     impl<C: Future<Output = ()> + 'static> AsyncClose for Cleanup<C> {
@@ -170,9 +176,12 @@ pub async fn finally<T>(
         }
     }
 
-    match using(Cleanup(cleanup), async |_| body.await).await {
-        Ok(output) => output,
-        Err(CloseError { error, .. }) => match error {},
+    let closed = using(Cleanup(cleanup), async |_| body.await);
+    async move {
+        match closed.await {
+            Ok(output) => output,
+            Err(CloseError { error, .. }) => match error {},
+        }
     }
 }
 
