@@ -284,8 +284,13 @@ impl<F: Future> TaskCell<F> {
                 let mut output = unsafe { ptr::read(Self::output(cell)) };
                 // SAFETY: *Typed once*: it is the outcome of a `TaskCell<F>`, and initialised.
                 unsafe { report_unread(header, NonNull::from(&mut output).cast()) };
-                if let Err(JoinError::Panicked(panic)) = &output {
-                    report::unread_panic(panic);
+                match &output {
+                    Err(JoinError::Panicked(panic)) => report::unread_panic(panic),
+                    Err(JoinError::Cancelled(cancelled)) => cancelled
+                        .cleanup_errors()
+                        .clone()
+                        .say_unread(|| Task::describe_header(header)),
+                    _ => {}
                 }
                 discard(output, header);
             }
@@ -412,7 +417,7 @@ impl Task {
 
     /// The reason of the first cancel.
     pub(crate) fn cancelled(&self) -> Option<Cancelled> {
-        self.with_notes(|notes| notes.cancelled.clone())
+        Task::note(self.header(), |notes| notes.cancelled.clone())
     }
 
     /// Whether the outcome is there, or was taken.
@@ -456,7 +461,7 @@ impl Task {
 
     /// The queue of the cleanups that it has adopted.
     pub(crate) fn adopter(&self) -> Option<Key> {
-        self.with_notes(|notes| notes.adopter)
+        Task::note(self.header(), |notes| notes.adopter)
     }
 
     pub(crate) fn set_adopter(&self, adopter: Key) {
@@ -465,10 +470,7 @@ impl Task {
 
     /// Whether it runs cleanups.
     pub(crate) fn is_cleanup(&self) -> bool {
-        let notes = self.header().notes.take();
-        let is_cleanup = notes.as_ref().is_some_and(|notes| notes.is_cleanup);
-        self.header().notes.set(notes);
-        is_cleanup
+        Task::note(self.header(), |notes| notes.is_cleanup.then_some(())).is_some()
     }
 
     pub(crate) fn set_cleanup(&self) {
@@ -527,10 +529,15 @@ impl Task {
     }
 
     fn name_of(header: &Header) -> Option<TaskName> {
+        Task::note(header, |notes| notes.name.clone())
+    }
+
+    /// Reads one of the notes; where there are none, none are made.
+    fn note<R>(header: &Header, read: impl FnOnce(&Notes) -> Option<R>) -> Option<R> {
         let notes = header.notes.take();
-        let name = notes.as_ref().and_then(|notes| notes.name.clone());
+        let note = notes.as_deref().and_then(read);
         header.notes.set(notes);
-        name
+        note
     }
 
     fn with_notes<R>(&self, f: impl FnOnce(&mut Notes) -> R) -> R {

@@ -288,6 +288,10 @@ impl Taking<'_> {
     fn take(&mut self) {
         let Taking { adopter, mark, what, site, start } = self;
         let _running = running(|core| {
+            if adopter.home.is_some_and(|home| home.number != core.number()) {
+                // The scope has moved to this loop: the other one goes on with what it had there.
+                hand_on(adopter.home.take().into_iter().collect());
+            }
             let key = core.adopters.take_loose(*mark, core.number(), adopter.home, || {
                 (format!("cleanup of {what} at {site}"), *site)
             });

@@ -92,7 +92,7 @@ impl Drain {
 
     /// As [`Drain::poll_empty`], for parents whose report has no room for what has failed: it is said.
     pub(crate) fn poll_said(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_empty(cx).map(|errors| unread(self.what, self.site, &errors))
+        self.poll_empty(cx).map(|errors| unread(self.what, self.site, errors))
     }
 
     /// Leaves what has not run to the scope around, as one entry.
@@ -104,7 +104,7 @@ impl Drain {
         if !errors.is_empty() && is_running() {
             adopt(async move { Err(errors.into()) });
         } else {
-            unread(self.what, self.site, &errors);
+            unread(self.what, self.site, errors);
         }
     }
 }

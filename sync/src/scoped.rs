@@ -20,7 +20,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use lone_executor::cleanup::{Adopter, CleanupErrors};
-use lone_executor::report::{self, Level};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -88,7 +87,7 @@ impl<F: Future> Scoped<F> {
         Poll::Ready(match this.output.take() {
             None => Ended::Stopped(errors),
             Some(output) => {
-                unread(this.what, this.site, &errors);
+                unread(this.what, this.site, errors);
                 Ended::Output(*output)
             }
         })
@@ -116,8 +115,6 @@ impl<F: Future> Scoped<F> {
 }
 
 /// What failed of the cleanups of a body that has ended by itself has no error to go with: it is said.
-pub(crate) fn unread(what: &str, site: &Location<'_>, errors: &CleanupErrors) {
-    if !errors.is_empty() {
-        report::say(Level::Error, "lone::cleanup", &format!("{what} at {site}: {errors}"));
-    }
+pub(crate) fn unread(what: &str, site: &Location<'_>, errors: CleanupErrors) {
+    errors.say_unread(|| format!("{what} at {site}"));
 }

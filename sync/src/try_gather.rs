@@ -130,7 +130,7 @@ impl<F: Future> Unpin for TryGather<F> {}
 
 impl<F: Future> TryGather<F> {
     /// What has failed of the cleanups has no error to go with.
-    fn say_unread(&self, errors: &CleanupErrors) {
+    fn say_unread(&self, errors: CleanupErrors) {
         unread("a try_gather", self.site, errors);
     }
 
@@ -260,7 +260,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<T>, E>> {
         let this = self.get_mut();
         this.poll_attached(cx).map(|(outcome, errors)| {
-            this.say_unread(&errors);
+            this.say_unread(errors);
             outcome
         })
     }

@@ -19,7 +19,6 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context, Poll};
 
-use log::Level;
 use slab::Slab;
 
 use super::{BoxError, CleanupErrors, Entry, Key, runner};
@@ -27,7 +26,6 @@ use crate::cell::Task;
 use crate::core::Core;
 use crate::num::Num;
 use crate::registry::LoopNumber;
-use crate::report;
 use crate::route::KeptWaker;
 use crate::task_id::TaskId;
 use crate::trace;
@@ -101,9 +99,8 @@ impl Adopters {
         });
         let taken = self.loose.borrow_mut().split_off(mark);
         self.count.set(mark);
-        if let Some(queue) = self.queues.borrow_mut().get_mut(key.index as usize) {
-            queue.entries.extend(taken);
-        }
+        let kept = self.with(key, |queue| queue.entries.extend(taken));
+        debug_assert!(kept.is_some(), "a queue is there as long as somebody has its key");
         key
     }
 
@@ -184,14 +181,27 @@ impl Core {
                 Entry::Queues(queues) => {
                     for queue in queues {
                         self.give_up(queue, why);
+                        self.end_given_up(queue, key);
                     }
                 }
             }
         }
     }
 
+    /// A queue that was given up, within another: its errors are the other's. One that has a runner
+    /// ends with that.
+    fn end_given_up(&self, queue: Key, of: Key) {
+        if self.adopters.with(queue, |queue| queue.runner.is_none()) == Some(true)
+            && let Some(queue) = self.adopters.remove(queue)
+        {
+            queue.errors.into_iter().for_each(|error| self.adopters.failed(of, error));
+        }
+    }
+
     /// Ready when a queue is empty and its runner has ended; then it is gone.
     pub(crate) fn poll_adopter(&self, key: Key, cx: &mut Context<'_>) -> Poll<CleanupErrors> {
+        // One that was only collected begins when somebody waits for it.
+        self.start_adopter(key);
         let new = KeptWaker::new(cx.waker());
         let runner = self.adopters.with(key, |queue| {
             let runner = queue.runner?;
@@ -226,8 +236,9 @@ impl Core {
         });
         match told {
             None => {}
+            // Main has not begun to wait for it, or does not any more.
             Some(Told::Scope(waker))
-                if self.adopters.bottom.get() == Some(key) && waker.is_nobody() =>
+                if self.adopters.bottom.get() == Some(key) && waker.is_stale() =>
             {
                 self.report_bottom();
             }
@@ -244,15 +255,20 @@ impl Core {
     /// [7] complete, of a task whose body has gone: whether cleanups are left to be awaited first.
     #[cold]
     pub(crate) fn begin_closing(&self, task: &Task) -> bool {
-        let mut key = task.adopter();
-        if self.adopters.loose() > 0 {
-            key = Some(self.adopt_for(task));
+        let loose = self.adopters.loose() > 0;
+        if !loose && task.adopter().is_none() {
+            return false;
         }
-        let Some(key) = key else { return false };
+        // First of all: errors may go with the outcome, so nobody gets to see it from here on.
+        task.begin_closing();
+        if loose {
+            self.adopt_for(task);
+        }
+        let Some(key) = task.adopter() else { unreachable!("it has one, or was given one") };
         if self.adopters.with(key, |queue| queue.runner.is_some()) == Some(true) {
-            task.begin_closing();
             return true;
         }
+        task.end_closing();
         if let Some(queue) = self.adopters.remove(key) {
             self.tell_cleanup_errors(task, CleanupErrors::new(queue.errors));
         }
@@ -278,15 +294,13 @@ impl Core {
 
     /// Leaves errors with the outcome where that is a cancel; else there is nobody to read them.
     fn tell_cleanup_errors(&self, task: &Task, errors: CleanupErrors) {
-        if let Some(errors) = task.attach(errors)
-            && !errors.is_empty()
-        {
-            report::say(Level::Error, "lone::cleanup", &format!("{}: {errors}", task.describe()));
+        if let Some(errors) = task.attach(errors) {
+            errors.say_unread(|| task.describe());
         }
     }
 
     /// Moves what is loose to the queue of `task`, and starts it.
-    fn adopt_for(&self, task: &Task) -> Key {
+    fn adopt_for(&self, task: &Task) {
         let key = task.adopter().unwrap_or_else(|| {
             let (name, site) = (format!("cleanup of {}", task.name_in_full()), task.spawned());
             let key = self.adopters.insert(self.number(), name, site, Owner::Task(task.clone()));
@@ -295,7 +309,6 @@ impl Core {
         });
         self.adopters.take_loose(0, self.number(), Some(key), || unreachable!("it has a home"));
         self.start_adopter(key);
-        key
     }
 
     /// What no scope took, after a poll of `num`: its task's, or main's and the loop's.
@@ -322,7 +335,8 @@ impl Core {
             Poll::Pending => Poll::Pending,
             Poll::Ready(errors) => {
                 self.adopters.bottom.set(None);
-                say_of_main(&errors);
+                // Main has no joiner.
+                errors.say_unread(|| "main".to_owned());
                 Poll::Ready(())
             }
         }
@@ -331,7 +345,7 @@ impl Core {
     /// The queue of main is empty, and main has ended: nobody else will ask.
     fn report_bottom(&self) {
         if let Some(queue) = self.adopters.bottom.take().and_then(|key| self.adopters.remove(key)) {
-            say_of_main(&CleanupErrors::new(queue.errors));
+            CleanupErrors::new(queue.errors).say_unread(|| "main".to_owned());
         }
     }
 
@@ -339,12 +353,5 @@ impl Core {
     pub(crate) fn adopt_orphan(&self, index: u32, seq: u64) {
         let key = Key { number: self.number(), index, seq };
         self.adopters.hand_over(Entry::Queues(vec![key]));
-    }
-}
-
-/// Main has no joiner: what fails of its cleanups is said.
-fn say_of_main(errors: &CleanupErrors) {
-    if !errors.is_empty() {
-        report::say(Level::Error, "lone::cleanup", &format!("main: {errors}"));
     }
 }

@@ -2,7 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use log::Level;
+
+use crate::panicked::Panic;
+use crate::report;
 
 /// Any error that may go to another thread.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -61,6 +67,21 @@ impl CleanupErrors {
                 *self = CleanupErrors::new(all);
             }
             (these, others) => self.0 = these.or(others),
+        }
+    }
+
+    /// Tells them through the log: for scopes whose own outcome has no room for them. Says nothing
+    /// where there are none. `whose` names the scope: "a timeout at src/main.rs:7:5".
+    pub fn say_unread(self, whose: impl FnOnce() -> String) {
+        if self.is_empty() {
+            return;
+        }
+        // They are the user's: putting one into words may panic, and so may its destructor.
+        let told = catch_unwind(AssertUnwindSafe(move || {
+            report::say(Level::Error, "lone::cleanup", &format!("{}: {self}", whose()));
+        }));
+        if let Err(payload) = told {
+            report::unread_panic(&Panic::new("the error of a cleanup".to_owned(), payload));
         }
     }
 

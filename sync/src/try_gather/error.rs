@@ -30,7 +30,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_attached(cx).map(|(outcome, cleanup_errors)| match outcome {
             Ok(values) => {
-                self.0.say_unread(&cleanup_errors);
+                self.0.say_unread(cleanup_errors);
                 Ok(values)
             }
             Err(error) => Err(TryGatherError { error, cleanup_errors }),
