@@ -190,7 +190,7 @@ impl Adopter {
         site: &'static Location<'static>,
         f: impl FnOnce() -> R,
     ) -> R {
-        let _taking = Taking { mark: mark(), adopter: self, what, site, start: true };
+        let _taking = Taking { mark: loose(), adopter: self, what, site, start: true };
         f()
     }
 
@@ -201,7 +201,7 @@ impl Adopter {
         site: &'static Location<'static>,
         f: impl FnOnce() -> R,
     ) -> R {
-        let _taking = Taking { mark: mark(), adopter: self, what, site, start: false };
+        let _taking = Taking { mark: loose(), adopter: self, what, site, start: false };
         f()
     }
 
@@ -270,7 +270,7 @@ fn hand_on(queues: Vec<Key>) {
 
 /// How many cleanups are loose on the loop that runs here.
 #[inline]
-fn mark() -> usize {
+pub(crate) fn loose() -> usize {
     running(|core| core.adopters.loose()).unwrap_or(0)
 }
 
@@ -306,7 +306,7 @@ impl Taking<'_> {
 impl Drop for Taking<'_> {
     #[inline]
     fn drop(&mut self) {
-        if mark() > self.mark {
+        if loose() > self.mark {
             self.take();
         }
     }

@@ -6,9 +6,10 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::cancelled::{Cancelled, Reason, Source};
+use crate::cleanup::{self, Adopter, CleanupErrors};
 use crate::core::{Core, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::JoinError;
@@ -92,8 +93,7 @@ impl Remote {
             let made = catch_unwind(AssertUnwindSafe(make));
             match (made, running(Core::to_rc)) {
                 (Ok(future), Some(core)) => {
-                    let body = Some(Box::pin(future));
-                    drop(core.spawn(Carried { body, promise, site }, site));
+                    drop(core.spawn(Carried::new(future, promise, site), site));
                 }
                 (Err(payload), _) => promise.keep(Err(panicked(site, payload))),
                 (Ok(_), None) => promise.keep(Err(JoinError::LoopClosed)),
@@ -144,11 +144,16 @@ impl<T> State<T> {
     }
 }
 
-/// Both ends have gone: a panic that nobody has read is reported now, as that of any task.
+/// Both ends have gone: what nobody has read is reported now, as that of any task.
 impl<T> Drop for State<T> {
     fn drop(&mut self) {
-        if let Some(Err(JoinError::Panicked(panic))) = &self.outcome {
-            report::unread_panic(panic);
+        match &self.outcome {
+            Some(Err(JoinError::Panicked(panic))) => report::unread_panic(panic),
+            Some(Err(JoinError::Cancelled(cancelled))) => {
+                let errors = cancelled.cleanup_errors().clone();
+                errors.say_unread(|| "a task from another thread".to_owned());
+            }
+            _ => {}
         }
     }
 }
@@ -185,18 +190,42 @@ impl<T> Drop for Promise<T> {
     }
 }
 
-/// The task of a remote spawn: carries a cancel in, and the outcome out.
-struct Carried<F: Future> {
+/// A promise that is kept when this is dropped.
+struct KeepOnDrop<T> {
+    promise: Promise<T>,
+    outcome: Option<Result<T, JoinError>>,
+}
+
+impl<T> Drop for KeepOnDrop<T> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.promise.keep(outcome);
+        }
+    }
+}
+
+/// The task of a remote spawn: carries a cancel in, and the outcome out. A scope, for whoever waits is
+/// told only when the cleanups have run.
+struct Carried<F: Future<Output: 'static>> {
+    adopter: Adopter,
     /// `None` once it has ended.
     body: Option<Pin<Box<F>>>,
-    promise: Promise<F::Output>,
+    /// What is to be told, once the body has ended.
+    outcome: Option<Result<F::Output, JoinError>>,
+    /// `None` once it was kept.
+    promise: Option<Promise<F::Output>>,
     site: &'static Location<'static>,
 }
 
-impl<F: Future> Carried<F> {
+impl<F: Future<Output: 'static>> Carried<F> {
+    fn new(future: F, promise: Promise<F::Output>, site: &'static Location<'static>) -> Carried<F> {
+        let (body, promise) = (Some(Box::pin(future)), Some(promise));
+        Carried { adopter: Adopter::new(), body, outcome: None, promise, site }
+    }
+
     /// The cancel that was asked for, if one was; else `cx` is woken when one is.
     fn cancel_asked(&self, cx: &Context<'_>) -> Option<Reason> {
-        let mut state = self.promise.0.lock();
+        let mut state = self.promise.as_ref()?.0.lock();
         let cancel = state.cancel.take();
         let watch = (cancel.is_none() && !state.detached).then(|| cx.waker().clone());
         let before = std::mem::replace(&mut state.watch, watch);
@@ -205,45 +234,88 @@ impl<F: Future> Carried<F> {
         cancel
     }
 
-    /// Drops the body, then keeps the promise: a panic of its destructor is the outcome.
+    /// Drops the body: a panic of its destructor is the outcome.
     fn end(&mut self, outcome: Result<F::Output, JoinError>) {
         let body = self.body.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        self.promise.keep(match dropped {
+        self.outcome = Some(match dropped {
             Ok(()) => outcome,
             Err(payload) => Err(panicked(self.site, payload)),
         });
+        // A cancel comes too late: nobody has to be woken for it.
+        let watch = self.promise.as_ref().and_then(|promise| promise.0.lock().watch.take());
+        drop(watch);
+    }
+
+    /// Polls the body, or stops it; leaves the outcome if it has ended.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(why) = self.cancel_asked(cx) {
+            self.end(Err(JoinError::Cancelled(Cancelled::new(why, Source::Explicit, None))));
+            return Poll::Ready(());
+        }
+        let Some(body) = &mut self.body else { return Poll::Ready(()) };
+        let outcome = match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(polled) => Ok(ready!(polled)),
+            Err(payload) => Err(panicked(self.site, payload)),
+        };
+        self.end(outcome);
+        Poll::Ready(())
+    }
+
+    /// All is done: whoever waits is told.
+    fn tell(&mut self, errors: CleanupErrors) {
+        let (Some(promise), Some(mut outcome)) = (self.promise.take(), self.outcome.take()) else {
+            return;
+        };
+        match &mut outcome {
+            Err(JoinError::Cancelled(cancelled)) => cancelled.attach(errors),
+            _ => errors
+                .say_unread(|| format!("a task from another thread, spawned at {}", self.site)),
+        }
+        promise.keep(outcome);
     }
 }
 
-impl<F: Future> Future for Carried<F> {
+impl<F: Future<Output: 'static>> Future for Carried<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if let Some(why) = this.cancel_asked(cx) {
-            this.end(Err(JoinError::Cancelled(Cancelled::new(why, Source::Explicit, None))));
-            return Poll::Ready(());
+        if this.body.is_some() {
+            let mut adopter = std::mem::take(&mut this.adopter);
+            let what = "a task from another thread";
+            let polled = adopter.run(what, this.site, || this.poll_body(cx));
+            this.adopter = adopter;
+            ready!(polled);
         }
-        let Some(body) = &mut this.body else { return Poll::Ready(()) };
-        let outcome = match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(panicked(this.site, payload)),
-        };
-        this.end(outcome);
+        let errors = ready!(this.adopter.poll_empty(cx));
+        this.tell(errors);
         Poll::Ready(())
     }
 }
 
 /// It is pinned in its box: what carries it may move.
-impl<F: Future> Unpin for Carried<F> {}
+impl<F: Future<Output: 'static>> Unpin for Carried<F> {}
 
-/// Stopped with the loop: the body goes first, then whoever waits is told.
-impl<F: Future> Drop for Carried<F> {
+/// Stopped with the loop: the body goes first, then whoever waits is told; where there are cleanups,
+/// after those.
+impl<F: Future<Output: 'static>> Drop for Carried<F> {
     fn drop(&mut self) {
+        let before = cleanup::loose();
+        drop(std::mem::take(&mut self.adopter));
         if self.body.is_some() {
             self.end(Err(JoinError::Cancelled(shutdown_reason())));
+        }
+        let (Some(promise), Some(outcome)) = (self.promise.take(), self.outcome.take()) else {
+            return;
+        };
+        let last = KeepOnDrop { promise, outcome: Some(outcome) };
+        if cleanup::loose() > before {
+            // The last one of the queue to which all of them go.
+            cleanup::adopt_if_possible(async move {
+                drop(last);
+                Ok(())
+            });
         }
     }
 }
