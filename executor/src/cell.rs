@@ -420,6 +420,11 @@ impl Task {
         Task::note(self.header(), |notes| notes.cancelled.clone())
     }
 
+    /// Whether it is being polled, or its body is being dropped.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.header().state.get(), State::Running | State::Dropping)
+    }
+
     /// Whether the outcome is there, or was taken.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.header().state.get(), State::Done | State::Taken)

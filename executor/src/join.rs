@@ -383,8 +383,9 @@ impl<T: 'static> Drop for CancelOnDrop<T> {
             return;
         }
         self.0.cancel("its handle was dropped");
-        // Elsewhere there is nobody to await it: the task ends by itself.
-        if self.0.is_of_running_loop() {
+        // Elsewhere there is nobody to await it: the task ends by itself. Nor can a task await its own.
+        let is_own = self.0.joined.as_ref().is_some_and(|joined| joined.task().is_held());
+        if self.0.is_of_running_loop() && !is_own {
             let handle = std::mem::replace(&mut self.0, JoinHandle::refused());
             cleanup::adopt_if_possible(async move { ended_by_cancel(handle.await) });
         }
