@@ -157,12 +157,20 @@ impl<F: Future> Future for Timeout<F> {
                 return Poll::Ready(Ok(output));
             }
             Poll::Ready(Ended::Stopped(errors)) => return Poll::Ready(Err(Elapsed::new(errors))),
-            Poll::Pending if this.scoped.is_over() => return Poll::Pending,
+            Poll::Pending if this.scoped.is_over() => {
+                // Nobody waits for the deadline any more: it would keep a deadlock from being seen.
+                this.alarm.reset();
+                return Poll::Pending;
+            }
             Poll::Pending => {}
         }
         let limit = this.limit;
         let rung = this.alarm.poll_with(|now| limit.fix(now), cx);
-        if rung.is_pending() || around.is_over() {
+        if rung.is_ready() && around.is_over() {
+            around.leave_it(cx);
+            return Poll::Pending;
+        }
+        if rung.is_pending() {
             trace::awaits("a deadline", this.scoped.site());
             return Poll::Pending;
         }

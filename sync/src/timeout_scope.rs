@@ -243,14 +243,21 @@ impl<F: Future> Future for TimeoutRun<F> {
                 Some(deadline) => this.alarm.poll(deadline, cx),
                 None => Poll::Pending,
             };
-            if rung.is_ready() && !around.is_over() {
-                said.forget();
+            if rung.is_ready() {
                 state.stage.set(Stage::Expiring);
+            }
+            if rung.is_ready() && around.is_over() {
+                around.leave_it(cx);
+            } else if rung.is_ready() {
+                said.forget();
                 this.scoped.as_mut().stop();
                 polled = this.scoped.as_mut().poll(cx);
             } else if state.deadline.get().is_some() {
                 trace::awaits("a deadline", this.scoped.site());
             }
+        } else if polled.is_pending() {
+            // Nobody waits for the deadline any more: it would keep a deadlock from being seen.
+            this.alarm.reset();
         }
         let ended = ready!(polled);
         this.alarm.reset();

@@ -10,6 +10,7 @@
 //! Cost: a load and two stores in a thread-local without a destructor.
 
 use std::cell::Cell;
+use std::task::Context;
 
 use super::Instant;
 
@@ -45,6 +46,14 @@ impl Enclosing {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.0.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// For one whose own time is over as well, where [`Enclosing::is_over`] is: it returns Pending and
+    /// leaves it to the outer one to stop it. Should that one be moved to later before it is asked,
+    /// this one has to be asked again, and nobody else would wake it.
+    #[cold]
+    pub fn leave_it(&self, cx: &Context<'_>) {
+        cx.waker().wake_by_ref();
     }
 }
 
