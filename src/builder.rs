@@ -227,6 +227,7 @@ impl Builder {
     /// # Panics
     ///
     /// Where `main` panics, after the shutdown.
+    #[track_caller]
     pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
         let _seed = self.executor.seed.map(report::SeedOnPanic);
         self.run_and_shut_down(main)

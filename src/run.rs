@@ -56,6 +56,7 @@ pub fn run<F: Future>(main: F) -> F::Output {
 /// assert_eq!(lone::try_run(async { 1 })?, 1);
 /// # Ok::<(), RunError>(())
 /// ```
+#[track_caller]
 pub fn try_run<F: Future>(main: F) -> Result<F::Output, RunError> {
     Builder::new().try_run(main)
 }

@@ -125,6 +125,7 @@ impl Runtime {
     /// # Panics
     ///
     /// Where `main` panics.
+    #[track_caller]
     pub fn try_block_on<F: Future>(&mut self, main: F) -> Result<F::Output, RunError> {
         self.executor.try_block_on(main)
     }

@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) phase: Cell<Phase>,
     pub(crate) adopters: Adopters,
     pub(crate) idle: Idle,
+    /// The line of the main that ran last, for reports.
+    pub(crate) main_site: Cell<Option<&'static Location<'static>>>,
     /// The root that is being polled: a task or main.
     root: Cell<Option<Num>>,
     /// The child that is being polled, on behalf of `root`.
@@ -94,6 +96,7 @@ impl Core {
             phase: Cell::new(Phase::Open),
             adopters: Adopters::default(),
             idle: Idle::default(),
+            main_site: Cell::new(None),
             root: Cell::new(None),
             child: Cell::new(None),
             tasks_made: Cell::new(0),

@@ -137,6 +137,7 @@ impl<P: Park> Executor<P> {
     /// # Panics
     ///
     /// Where `main` panics.
+    #[track_caller]
     pub fn try_block_on<F: Future>(&mut self, main: F) -> Result<F::Output, RunError> {
         if running(|_| ()).is_some() {
             return Err(RunError::Nested);
@@ -144,6 +145,7 @@ impl<P: Park> Executor<P> {
         if self.core.phase.get() == Phase::Closed {
             return Err(RunError::Closed);
         }
+        self.core.main_site.set(Some(Location::caller()));
         let here = self.enter();
         // Whatever main's destructors do, the loop is left in order.
         let ran = catch_unwind(AssertUnwindSafe(|| self.run_main(main)));

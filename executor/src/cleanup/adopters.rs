@@ -320,7 +320,8 @@ impl Core {
             return;
         }
         let home = self.adopters.bottom.get();
-        let here = Location::caller();
+        // In a host's loop there is no main: then it is this line.
+        let here = self.main_site.get().unwrap_or(Location::caller());
         let key = self
             .adopters
             .take_loose(0, self.number(), home, || ("cleanup of main".to_owned(), here));
