@@ -158,6 +158,10 @@ impl SharedFlag {
         }
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
     pub(crate) async fn wait(&self) {
         poll_fn(|cx| {
             let mut waiter = lock(&self.0.1);

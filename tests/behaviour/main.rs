@@ -9,6 +9,7 @@ mod as_completed;
 mod budget;
 mod cancel;
 mod children;
+mod cleanup;
 mod deadlock;
 mod debug;
 mod drain;
