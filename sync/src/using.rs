@@ -60,7 +60,8 @@ pub trait AsyncClose: 'static {
 ///
 /// Nobody can cancel a close; it may have a [`timeout`](crate::timeout()) of its own inside.
 ///
-/// The body may borrow whatever it likes; the resource and its close own what they need.
+/// The body may borrow whatever it likes; the resource and its close own what they need. It is `Send`
+/// where all three are.
 ///
 /// asyncio: `async with resource:`.
 ///
@@ -197,11 +198,16 @@ impl<R: AsyncClose> Drop for Guard<R> {
 }
 
 /// A close that has begun: dropped half way, it goes on where it was.
-struct Closing<E: Into<BoxError> + 'static>(Option<BoxedClose<E>>);
+struct Closing<C, E>(Option<Pin<Box<C>>>)
+where
+    C: Future<Output = Result<(), E>> + 'static,
+    E: Into<BoxError> + 'static;
 
-type BoxedClose<E> = Pin<Box<dyn Future<Output = Result<(), E>>>>;
-
-impl<E: Into<BoxError> + 'static> Future for Closing<E> {
+impl<C, E> Future for Closing<C, E>
+where
+    C: Future<Output = Result<(), E>> + 'static,
+    E: Into<BoxError> + 'static,
+{
     type Output = Result<(), E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
@@ -215,7 +221,11 @@ impl<E: Into<BoxError> + 'static> Future for Closing<E> {
     }
 }
 
-impl<E: Into<BoxError> + 'static> Drop for Closing<E> {
+impl<C, E> Drop for Closing<C, E>
+where
+    C: Future<Output = Result<(), E>> + 'static,
+    E: Into<BoxError> + 'static,
+{
     fn drop(&mut self) {
         if let Some(close) = self.0.take() {
             adopt(async move { close.await.map_err(Into::into) });
@@ -248,3 +258,9 @@ impl<T, E: std::error::Error + 'static> std::error::Error for CloseError<T, E> {
         Some(&self.error)
     }
 }
+
+/// A handler of another crate may use it: it is `Send` where resource, body and close are.
+const _: fn() = || {
+    fn assert_send<T: Send>(_: T) {}
+    assert_send(finally(std::future::ready(()), std::future::ready(())));
+};
