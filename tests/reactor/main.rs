@@ -9,6 +9,7 @@ mod help;
 
 mod advance;
 mod as_completed;
+mod cleanup;
 mod clock;
 mod deadlock;
 mod debug;
