@@ -307,7 +307,9 @@ fn cleanups_of_main_in_a_deadlock_are_said_and_the_run_returns() {
     assert_eq!(value, 7);
     let reports = take_reports();
     assert!(reports[0].contains("the cleanups of main have not ended: deadlock"), "{reports:#?}");
-    assert!(reports[0].contains("`cleanup of main`, spawned at tests/behaviour/cleanup/limits.rs:"));
+    assert!(
+        reports[0].contains("`cleanup of main`, spawned at tests/behaviour/cleanup/limits.rs:")
+    );
 }
 
 // SEM-20: both: the panic comes out, after the cleanups that can end have ended.
