@@ -393,6 +393,72 @@ fn sleeps_and_timeouts_once_warm_allocate_nothing() {
     });
 }
 
+// F4: a scope that adopts nothing is plain data.
+#[test]
+fn scopes_without_a_cleanup_once_warm_allocate_nothing() {
+    let scope = lone::Scope::new();
+    let limits: Vec<_> = (0..200).map(|_| lone::timeout_scope(Duration::from_secs(1))).collect();
+    let mut limits = limits.into_iter();
+    lone::Builder::new().start_paused(true).run(async {
+        let mut tasks = Vec::with_capacity(100);
+        let mut round = async || {
+            spawn_and_join(&mut tasks, 100).await;
+            for limit in limits.by_ref().take(100) {
+                assert_eq!(limit.run(yield_now()).await, Ok(()));
+                let nested = lone::timeout(Duration::from_secs(1), yield_now());
+                assert_eq!(lone::timeout(Duration::from_secs(2), nested).await, Ok(Ok(())));
+            }
+        };
+        round().await;
+        let before = ALLOCATIONS.get();
+        round().await;
+        let mut yields = std::pin::pin!(scope.run(async {
+            for _ in 0..100 {
+                yield_now().await;
+            }
+        }));
+        assert_eq!(yields.as_mut().await, Ok(()));
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+// F4: tasks that end beside one that has adopted something pay nothing for that.
+#[test]
+fn tasks_that_end_while_a_cleanup_runs_allocate_nothing() {
+    let mut executor = executor();
+    let mut tasks = Vec::with_capacity(100);
+    executor.block_on(async {
+        let cleans_up = spawn(lone::finally(pending::<()>(), async {
+            for _ in 0..10_000 {
+                yield_now().await;
+            }
+        }));
+        yield_now().await;
+        cleans_up.cancel("enough");
+        for _ in 0..3 {
+            spawn_and_join(&mut tasks, 100).await;
+        }
+        let before = ALLOCATIONS.get();
+        spawn_and_join(&mut tasks, 100).await;
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+        assert!(!cleans_up.is_finished());
+    });
+}
+
+// F6: a `using` whose body ends allocates its close, and that alone.
+#[test]
+fn finally_whose_body_ends_allocates_once() {
+    executor().block_on(async {
+        let mut counts = Vec::with_capacity(3);
+        for _ in 0..3 {
+            let before = ALLOCATIONS.get();
+            lone::finally(yield_now(), yield_now()).await;
+            counts.push(ALLOCATIONS.get() - before);
+        }
+        assert_eq!(counts[1..], [1, 1]);
+    });
+}
+
 // SEM-338: a message is written, waited for and read without one.
 #[test]
 fn messages_over_tcp_once_warm_allocate_nothing() {

@@ -43,6 +43,20 @@ use lone_executor::cleanup::{BoxError, adopt};
 ///     }
 /// }
 /// ```
+///
+/// Whoever drops it may have nothing of its surroundings any more, so a resource that borrows is none:
+///
+/// ```compile_fail,E0478
+/// struct Transaction<'a>(&'a mut String);
+///
+/// impl lone::AsyncClose for Transaction<'_> {
+///     type Error = std::convert::Infallible;
+///
+///     fn close(self) -> impl Future<Output = Result<(), Self::Error>> + 'static {
+///         std::future::ready(Ok(()))
+///     }
+/// }
+/// ```
 pub trait AsyncClose: 'static {
     /// What may go wrong: any error, or [`Infallible`] for what cannot fail.
     type Error: Into<BoxError> + 'static;
