@@ -3,15 +3,16 @@
 use std::cell::RefCell;
 use std::future::pending;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use lone_executor::{CancelOnDrop, JoinError, Source, spawn, yield_now};
+use lone_executor::{CancelOnDrop, JoinError, RemoteJoin, Source, spawn, yield_now};
 use lone_sync::{Scope, finally, gather, race};
 
 use super::{cancelled_after, drop_by_select, hold};
 use crate::help::{
-    SharedFlag, Trace, assert_one_report, executor, executor_with, record_reports, run_until_idle,
-    take_reports,
+    SharedFlag, Trace, assert_one_report, executor, executor_with, lock, record_reports,
+    run_until_idle, take_reports,
 };
 
 // SEM-59: whoever owns a task ends after it, its cleanups included.
@@ -86,6 +87,7 @@ fn owned_task_that_fails_as_it_is_dropped_is_an_error_of_the_scope() {
 // F7: it could never end: a task that drops its own handle is cancelled, and that is all.
 #[test]
 fn task_that_owns_itself_ends() {
+    record_reports();
     let (mut executor, trace) = (executor(), Trace::default());
     executor.block_on(async {
         let place = Rc::new(RefCell::new(None::<CancelOnDrop<()>>));
@@ -101,7 +103,7 @@ fn task_that_owns_itself_ends() {
     });
     executor.shutdown();
     assert_eq!(trace.take(), "r-begins r-closed");
-    assert_eq!(executor.statistics().tasks, 0);
+    assert_eq!(take_reports(), [""; 0], "it does not wait for itself");
 }
 
 // SEM-27: where no loop runs there is nobody to await it: it is cancelled, and ends by itself.
@@ -191,29 +193,25 @@ fn thread_whose_task_fails_to_clean_up_hears_of_it() {
 // SEM-4, F4: also where the shutdown ends it.
 #[test]
 fn thread_whose_task_is_ended_by_the_shutdown_hears_of_it_after_the_cleanups() {
-    let (mut executor, closed) = (executor(), SharedFlag::default());
-    let told = {
-        let (remote, closed) = (executor.remote(), closed.clone());
-        thread::spawn(move || {
-            let joined = remote.spawn(move || {
-                finally(pending::<()>(), async move {
-                    for _ in 0..5 {
-                        yield_now().await;
-                    }
-                    closed.set();
-                })
-            });
-            let outcome = joined.expect("the loop lives").wait();
-            outcome.map_err(|error| error.to_string())
+    let mut executor = executor();
+    let place = Arc::new(Mutex::new(None::<RemoteJoin<()>>));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (join, seen) = (place.clone(), told.clone());
+    let joined = executor.remote().spawn(move || {
+        finally(pending::<()>(), async move {
+            for _ in 0..5 {
+                let finished = lock(&join).as_ref().map(RemoteJoin::is_finished);
+                lock(&seen).push(finished);
+                yield_now().await;
+            }
         })
-    };
-    while executor.statistics().tasks == 0 {
-        executor.turn(None).expect("the park works");
-    }
+    });
+    lock(&place).replace(joined.expect("the loop lives"));
     run_until_idle(&mut executor);
     executor.shutdown();
-    assert!(closed.is_set());
-    let outcome = told.join().expect("it ends well");
+    assert_eq!(*lock(&told), [Some(false); 5], "not before the cleanup has run");
+    let joined = lock(&place).take().expect("it is there");
+    let outcome = joined.wait().map_err(|error| error.to_string());
     assert_eq!(outcome, Err("cancelled: the loop is shutting down".to_owned()));
 }
 
