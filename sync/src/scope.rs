@@ -198,7 +198,7 @@ impl<F: Future> Future for ScopeRun<F> {
         let mut polled = this.scoped.as_mut().poll(cx);
         if polled.is_pending() && !this.scoped.is_over() && state.cancelled.borrow().is_some() {
             this.scoped.as_mut().stop();
-            polled = this.scoped.as_mut().poll(cx);
+            polled = this.scoped.as_mut().poll_cleanups(cx);
         }
         if polled.is_pending() {
             trace::awaits("a scope", this.scoped.site());

@@ -176,7 +176,7 @@ impl<F: Future> Future for Timeout<F> {
         }
         said.forget();
         this.scoped.as_mut().stop();
-        this.scoped.poll(cx).map(|ended| match ended {
+        this.scoped.poll_cleanups(cx).map(|ended| match ended {
             Ended::Output(output) => Ok(output),
             Ended::Stopped(errors) => Err(Elapsed::new(errors)),
         })

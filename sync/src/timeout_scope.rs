@@ -251,7 +251,7 @@ impl<F: Future> Future for TimeoutRun<F> {
             } else if rung.is_ready() {
                 said.forget();
                 this.scoped.as_mut().stop();
-                polled = this.scoped.as_mut().poll(cx);
+                polled = this.scoped.as_mut().poll_cleanups(cx);
             } else if state.deadline.get().is_some() {
                 trace::awaits("a deadline", this.scoped.site());
             }
