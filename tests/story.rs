@@ -736,6 +736,75 @@ fn select_is_awaited_with_its_arms_and_the_losers_no_more() {
              sleep(ms(50)).await», and select! at «lone::select! {»",
             "[5] main now awaits a sleep at «sleep(ms(50)).await»",
         ]
+fn cancelled_task_ends_when_the_cleanup_that_it_has_left_has_run() {
+    let told = record(async {
+        let task = spawn(lone::finally(nap(), async { sleep(ms(50)).await }));
+        lone::yield_now().await;
+        task.cancel("enough");
+        assert!(task.await.is_err());
+    });
+    assert_told(
+        &told,
+        "
+        [2] main goes to the back of the ready queue
+        ─── turn 1 ───
+        [b] a batch of 1
+        [3] main leaves the ready queue
+        [4] main is polled
+        [1] main spawns Task-1 at «spawn(lone::finally(nap(), async { sleep(ms(50)).await }))»
+        [2] Task-1 goes to the back of the ready queue
+        [6] main wakes itself
+        [2] main goes to the back of the ready queue
+        [5] main now awaits its turn (yield_now) at «lone::yield_now().await»
+        ─── turn 2 ───
+        [b] a batch of 2
+        [3] Task-1 leaves the ready queue
+        [4] Task-1 is polled
+        timer 0 is armed for Task-1, 300ms from now
+        [5] Task-1 now awaits a sleep at «sleep(ms(300)).await»
+        [3] main leaves the ready queue
+        [4] main is polled
+        [7] main asks to cancel Task-1: enough
+        [6] main wakes Task-1
+        [2] Task-1 goes to the back of the ready queue
+        [5] main now awaits the end of Task-1, spawned at \
+            «spawn(lone::finally(nap(), async { sleep(ms(50)).await }))»
+        ─── turn 3 ───
+        [b] a batch of 1
+        [3] Task-1 leaves the ready queue
+        timer 0 is disarmed
+        [7] Task-1 was stopped, its body dropped; cancelled: enough
+        // Its joiner is not told yet: what it has left is a task of its own.
+        [1] Task-1 spawns Task-2 at «spawn(lone::finally(nap(), async { sleep(ms(50)).await }))»
+        [1] Task-2 is named `cleanup of Task-1`
+        [2] Task-2 `cleanup of Task-1` goes to the back of the ready queue
+        ─── turn 4 ───
+        [b] a batch of 1
+        [3] Task-2 `cleanup of Task-1` leaves the ready queue
+        [4] Task-2 `cleanup of Task-1` is polled
+        timer 1 is armed for Task-2 `cleanup of Task-1`, 50ms from now
+        [5] Task-2 `cleanup of Task-1` now awaits a sleep at «sleep(ms(50)).await }))»
+        [c] nobody is ready: the loop may sleep until something happens
+        [e] timer 1 is due
+        [6] timer 1 wakes Task-2 `cleanup of Task-1`
+        [2] Task-2 `cleanup of Task-1` goes to the back of the ready queue
+        ─── turn 5 ───
+        [b] a batch of 1
+        [3] Task-2 `cleanup of Task-1` leaves the ready queue
+        [4] Task-2 `cleanup of Task-1` is polled
+        // Nothing is left: now it has ended.
+        [8] Task-1 has ended: whoever joins it is told
+        [6] Task-2 `cleanup of Task-1` wakes main
+        [2] main goes to the back of the ready queue
+        [9] Task-1: its slot is free again
+        [7] Task-2 `cleanup of Task-1` has completed
+        [9] Task-2 `cleanup of Task-1`: its slot is free again
+        ─── turn 6 ───
+        [b] a batch of 1
+        [3] main leaves the ready queue
+        [4] main is polled
+        [7] main has completed
+        ",
     );
 }
 
