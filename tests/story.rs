@@ -736,6 +736,10 @@ fn select_is_awaited_with_its_arms_and_the_losers_no_more() {
              sleep(ms(50)).await», and select! at «lone::select! {»",
             "[5] main now awaits a sleep at «sleep(ms(50)).await»",
         ]
+    );
+}
+
+#[test]
 fn cancelled_task_ends_when_the_cleanup_that_it_has_left_has_run() {
     let told = record(async {
         let task = spawn(lone::finally(nap(), async { sleep(ms(50)).await }));

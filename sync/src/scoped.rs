@@ -126,6 +126,8 @@ impl<F: Future> Scoped<F> {
 /// What failed of the cleanups of a body that has ended by itself has no error to go with: it is said.
 pub(crate) fn unread(what: &str, site: &Location<'_>, errors: CleanupErrors) {
     errors.say_unread(|| format!("{what} at {site}"));
+}
+
 #[cold]
 fn has_reported() -> ! {
     panic!("a scope was polled after it had reported: await it once")

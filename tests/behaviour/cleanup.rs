@@ -76,11 +76,16 @@ impl AsyncClose for Resource {
 
 /// Uses a resource, and waits for ever meanwhile.
 async fn hold(trace: Trace, name: &'static str) {
-    let held = using(Resource::new(&trace, name), async |_| pending::<()>().await);
-    match held.await {
-        Ok(()) => unreachable!("it waits for ever"),
-        Err(error) => match error.error {},
-    }
+    used(Resource::new(&trace, name), pending::<()>()).await;
+}
+
+/// Uses a resource meanwhile; `None`: its close has failed.
+fn used<T>(
+    resource: impl AsyncClose,
+    meanwhile: impl Future<Output = T>,
+) -> impl Future<Output = Option<T>> {
+    let used = using(resource, async |_| meanwhile.await);
+    async move { used.await.ok() }
 }
 
 /// Polls a foreign `select` of this and something that is ready: it drops this.

@@ -158,10 +158,6 @@ impl SharedFlag {
         }
     }
 
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.0.load(Ordering::SeqCst)
-    }
-
     pub(crate) async fn wait(&self) {
         poll_fn(|cx| {
             let mut waiter = lock(&self.0.1);
@@ -203,6 +199,12 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> (Poll<F::Output>, 
     let waker = Waker::from(counter.clone());
     let polled = Pin::new(future).poll(&mut Context::from_waker(&waker));
     (polled, counter)
+}
+
+/// Polls once, with the waker of whoever polls this. It has to wait.
+pub(crate) async fn begin<F: Future + Unpin>(future: &mut F) {
+    let waits = poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await;
+    assert!(waits, "it has something to wait for");
 }
 
 /// Polls futures as the children of one, each in its slot, until all are ready.

@@ -1,15 +1,15 @@
 //! Scopes: a part of a task that is stopped, and the code after it goes on.
 
-use std::future::{pending, poll_fn, ready};
+use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::task::Poll;
 
 use lone_executor::{JoinError, Source, current_task, spawn, yield_now};
 use lone_sync::{Scope, Semaphore, finally, gather, race};
 
 use crate::help::{
-    OnDrop, SayOnDrop, Trace, executor, hold_for_ever, poll_once, run_until_idle, take_reports,
+    OnDrop, SayOnDrop, Trace, begin, executor, hold_for_ever, poll_once, run_until_idle,
+    take_reports,
 };
 
 // SEM-68, SEM-71: it is dropped where it waits, and the code after it goes on.
@@ -247,7 +247,7 @@ fn scope_that_has_moved_to_another_task_is_stopped_there() {
     executor().block_on(async {
         let scope = Scope::new();
         let mut run = Box::pin(scope.run(hold_for_ever(SayOnDrop(trace.clone(), "dropped"))));
-        poll_fn(|cx| Poll::Ready(assert!(run.as_mut().poll(cx).is_pending()))).await;
+        begin(&mut run).await;
         let task = spawn(run);
         yield_now().await;
         scope.cancel("enough");

@@ -1,9 +1,11 @@
 //! Shields: work that goes on when the one who waits for it goes away.
 
+use std::cell::Cell;
 use std::future::pending;
+use std::rc::Rc;
 
 use lone_executor::{JoinError, Source, spawn, yield_now};
-use lone_sync::{Scope, Shield, finally, gather, shield};
+use lone_sync::{Scope, finally, gather, shield};
 
 use crate::help::{
     Flag, SayOnDrop, Trace, assert_one_report, executor, hold_for_ever, poll_once, record_reports,
@@ -144,16 +146,21 @@ fn shielded_work_that_nobody_awaits_runs_to_its_end() {
 fn shielded_work_is_cancelled_and_cleaned_up_by_the_shutdown() {
     let (mut executor, trace) = (executor(), Trace::default());
     let said = trace.clone();
-    let work: Shield<()> = executor.block_on(async {
-        shield(finally(hold_for_ever(SayOnDrop(said.clone(), "dropped")), async move {
+    let place = Rc::new(Cell::new(None));
+    let left = place.clone();
+    executor.block_on(async move {
+        let body = hold_for_ever(SayOnDrop(said.clone(), "dropped"));
+        let work = shield(finally(body, async move {
             yield_now().await;
             said.say("cleaned-up");
-        }))
+        }));
+        left.set(Some(work.into_handle()));
     });
     run_until_idle(&mut executor);
     executor.shutdown();
     assert_eq!(trace.take(), "dropped cleaned-up");
-    let Some(Err(JoinError::Cancelled(why))) = work.into_handle().try_join() else {
+    let mut work = place.take().expect("it is there");
+    let Some(Err(JoinError::Cancelled(why))) = work.try_join() else {
         panic!("it was cancelled");
     };
     assert_eq!(why.source(), Source::Shutdown);

@@ -40,7 +40,8 @@ impl AsyncClose for Slow {
 /// Uses a resource that takes so long to close, and waits for ever meanwhile.
 async fn hold(trace: &Trace, name: &'static str, takes: u64, begin: Instant) {
     let slow = Slow { trace: trace.clone(), name, takes: ms(takes), begin };
-    drop(using(slow, async |_| pending::<()>().await).await);
+    let used = using(slow, async |_| pending::<()>().await).await;
+    assert!(used.is_ok());
 }
 
 // ----- timeouts -------------------------------------------------------------------------------------

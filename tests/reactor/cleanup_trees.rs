@@ -287,7 +287,7 @@ fn grow(world: Rc<World>, tree: Tree, place: Place) -> Boxed {
             let resource = Resource::new(&world, &place, takes, *close);
             let body = grow(world, *body, place.in_resource(resource.number));
             let used = using(resource, async move |_| body.await);
-            Box::pin(async move { drop(used.await) })
+            Box::pin(async move { assert!(used.await.is_ok()) })
         }
         Tree::Timeout { limit, movable, body } => {
             let body = grow(world.clone(), *body, inside);
@@ -445,8 +445,11 @@ proptest! {
     }
 }
 
+/// What it is called, and how it is made.
+type Shape = (&'static str, fn(&Rc<World>) -> Boxed);
+
 /// Every shape that holds a resource while it waits.
-fn shapes() -> Vec<(&'static str, fn(&Rc<World>) -> Boxed)> {
+fn shapes() -> Vec<Shape> {
     fn hold(world: &Rc<World>, close: u64) -> Boxed {
         let body = Tree::Sequence(vec![Tree::Yield, Tree::Sleep(3), Tree::Yield]);
         let (close, body) = (Tree::Sleep(close), Box::new(body));

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{pending, ready};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -162,7 +163,7 @@ fn deadline_is_moved_only_while_something_runs() {
         let ended = timeout_scope(ms(10));
         assert_eq!(ended.run(ready(7)).await, Ok(7));
         assert_eq!(ended.reschedule(None), Err(RescheduleError::Ended));
-        assert_eq!(ended.when().is_some(), true);
+        assert!(ended.when().is_some());
         for error in [RescheduleError::Expiring, RescheduleError::Ended] {
             assert!(!error.to_string().is_empty());
         }
@@ -271,6 +272,8 @@ fn timeout_polled_where_no_loop_runs_panics_with_advice() {
 // SEM-155, SEM-48: a body in a gather: its own slot is woken by the move.
 #[test]
 fn deadline_of_a_gathered_timeout_is_moved_by_its_sibling() {
+    type Child<'a> = dyn Future<Output = Result<(), Elapsed>> + 'a;
+
     run_paused(async {
         let begin = Instant::now();
         let (limit, moves) = limited(ms(10));
@@ -279,8 +282,7 @@ fn deadline_of_a_gathered_timeout_is_moved_by_its_sibling() {
             moves.reschedule(begin + ms(20)).expect("it is running");
             Ok(())
         };
-        let children: [std::pin::Pin<Box<dyn Future<Output = Result<(), Elapsed>>>>; 2] =
-            [Box::pin(limit.run(pending())), Box::pin(body)];
+        let children: [Pin<Box<Child>>; 2] = [Box::pin(limit.run(pending())), Box::pin(body)];
         let ended = gather(children).await;
         assert!(ended[0].is_err() && ended[1].is_ok());
         assert_eq!(elapsed_ms(begin), 20);

@@ -12,9 +12,9 @@ use lone_executor::cleanup::{Adopter, adopt};
 use lone_executor::{JoinError, spawn, yield_now};
 use lone_sync::{Scope, TaskGroup, finally, using};
 
-use super::{Resource, cancelled_after, drop_by_select, hold, panic_of};
+use super::{Resource, cancelled_after, drop_by_select, hold, panic_of, used};
 use crate::help::{
-    OnDrop, SayOnDrop, Trace, executor, hold_for_ever, record_reports, take_reports,
+    OnDrop, SayOnDrop, Trace, begin, executor, hold_for_ever, record_reports, take_reports,
 };
 
 // F4: the code after the select may run first, the end of the task may not.
@@ -107,7 +107,7 @@ fn scopes_three_deep_dropped_by_the_outermost_are_all_awaited_by_it() {
             let innermost = cancelled_after(1, &trace, "innermost", held);
             let b = using(Resource::new(&trace, "b"), async |_| innermost.await);
             let middle = cancelled_after(4, &trace, "middle", b);
-            drop(using(Resource::new(&trace, "c"), async |_| middle.await).await);
+            used(Resource::new(&trace, "c"), middle).await;
         };
         cancelled_after(8, &trace, "outermost", body).await;
     });
@@ -142,7 +142,7 @@ fn body_that_panics_is_cleaned_up_before_its_task_tells_the_panic() {
             yield_now().await;
             panic!("the body fails");
         });
-        let task = spawn(async move { drop::<Result<(), _>>(body.await) });
+        let task = spawn(async move { body.await.is_ok() });
         let error = task.await.expect_err("it panics");
         trace.say("joined");
         assert!(error.to_string().contains("the body fails"), "{error}");
@@ -157,12 +157,12 @@ fn main_that_panics_is_cleaned_up_before_its_caller_sees_the_panic() {
     let text = panic_of(|| {
         executor.block_on(async {
             let scope = Scope::new();
-            let used = using(Resource::new(&trace, "inner"), async |_| {
+            let body = using(Resource::new(&trace, "inner"), async |_| {
                 yield_now().await;
                 panic!("main fails");
             });
-            let run = scope.run(async move { drop::<Result<(), _>>(used.await) });
-            drop(using(Resource::new(&trace, "outer"), async |_| run.await).await);
+            let run = scope.run(async move { body.await.is_ok() });
+            used(Resource::new(&trace, "outer"), run).await;
         });
     });
     assert_eq!(text, "main fails");
@@ -184,7 +184,7 @@ fn destructor_that_panics_as_a_scope_drops_its_body_loses_no_cleanup() {
                 let _after = OnDrop::new(|| panic!("a destructor fails"));
                 hold(said.clone(), "r").await;
             };
-            drop(using(Resource::new(&said, "q"), async |_| scope.run(body).await).await);
+            used(Resource::new(&said, "q"), scope.run(body)).await;
         });
         yield_now().await;
         cancel.cancel("enough");
@@ -203,7 +203,7 @@ fn cleanup_that_panics_does_not_stop_the_next() {
         let failing = finally(hold_for_ever(()), async { panic!("the cleanup fails") });
         let task = spawn({
             let outer = Resource::new(&trace, "r");
-            async move { drop(using(outer, async |_| failing.await).await) }
+            async move { used(outer, failing).await }
         });
         yield_now().await;
         task.cancel("enough");
@@ -264,7 +264,7 @@ fn cleanups_collected_by_a_scope_begin_when_they_are_awaited() {
         let here = std::panic::Location::caller();
         let mut adopter = Adopter::new();
         let mut held = Box::pin(hold(trace.clone(), "r"));
-        poll_fn(|cx| Poll::Ready(assert!(held.as_mut().poll(cx).is_pending()))).await;
+        begin(&mut held).await;
         adopter.collect("a test", here, || drop(held));
         assert!(!adopter.is_idle());
         for _ in 0..5 {
@@ -329,7 +329,7 @@ fn using_that_was_never_polled_is_closed_when_it_is_dropped() {
         let held = using(Resource::new(&trace, "r"), async |_| pending::<()>().await);
         let task = spawn(async move {
             outer.await;
-            drop(held.await);
+            held.await.ok();
         });
         task.cancel("changed my mind");
         assert!(task.await.is_err());
@@ -356,8 +356,10 @@ fn scope_that_was_never_polled_leaves_its_cleanups_to_the_one_around() {
 
 // ----- who is around --------------------------------------------------------------------------------
 
-/// Polls a future that lives elsewhere.
-async fn poll_shared(shared: Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>) {
+/// A future that whoever likes may poll, or drop.
+type Shared = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
+
+async fn poll_shared(shared: Shared) {
     poll_fn(|cx| {
         let mut taken = shared.take();
         let polled = match taken.as_mut() {
@@ -418,7 +420,7 @@ fn scope_pinned_on_the_stack_hands_on_when_its_function_returns() {
             let scope = Scope::new();
             {
                 let mut run = pin!(scope.run(hold(trace.clone(), "r")));
-                poll_fn(|cx| Poll::Ready(assert!(run.as_mut().poll(cx).is_pending()))).await;
+                begin(&mut run).await;
             }
             trace.say("function-goes-on");
         };

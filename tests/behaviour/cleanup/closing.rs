@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use lone_executor::{JoinError, JoinHandle, current_task, spawn, yield_now};
-use lone_sync::{Scope, finally, using};
+use lone_sync::{Scope, finally};
 
-use super::{Resource, drop_by_select, hold};
+use super::{Resource, drop_by_select, hold, used};
 use crate::help::{Counter, SayOnDrop, Trace, executor, poll_once, run_until_idle};
 
 // SEM-38, SEM-65: nobody sees an outcome before the cleanups have run.
@@ -43,7 +43,7 @@ fn cancel_during_cleanup_does_not_interrupt_it() {
     let trace = Trace::default();
     executor().block_on(async {
         let slow = Resource::new(&trace, "r").with_awaits(10);
-        let task = spawn(async move { drop(using(slow, async |_| pending::<()>().await).await) });
+        let task = spawn(async move { used(slow, pending::<()>()).await });
         yield_now().await;
         while !task.is_finished() {
             assert!(task.cancel("again"));
@@ -173,7 +173,7 @@ fn wake_for_a_task_that_closes_does_nothing() {
     let slow = Resource::new(&trace, "r").with_awaits(1_000);
     let task = executor.spawn(async move {
         let body = crate::help::leave_waker(left, said, "polled");
-        drop(using(slow, async |_| body.await).await);
+        used(slow, body).await;
     });
     run_until_idle(&mut executor);
     task.cancel("enough");

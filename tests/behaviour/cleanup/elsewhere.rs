@@ -11,9 +11,10 @@ use lone_executor::{Executor, spawn, yield_now};
 use lone_sync::{AsyncClose, Scope, using};
 use lone_tests::bounded_park::BoundedPark;
 
-use super::{Resource, drop_by_select, hold, panic_of};
+use super::{Resource, drop_by_select, hold, panic_of, used};
 use crate::help::{
-    Trace, assert_one_report, executor, poll_once, record_reports, run_until_idle, take_reports,
+    Trace, assert_one_report, begin, executor, poll_once, record_reports, run_until_idle,
+    take_reports,
 };
 
 /// A scope whose body has been stopped, and which drains; what it is boxed for.
@@ -86,7 +87,7 @@ fn scope_that_drains_and_moves_to_another_task_is_awaited_there() {
     executor().block_on(async {
         let slow = Resource::new(&trace, "r").with_awaits(6);
         let mut moved = draining(using(slow, async |_| pending::<()>().await)).await;
-        poll_fn(|cx| Poll::Ready(assert!(moved.as_mut().poll(cx).is_pending()))).await;
+        begin(&mut moved).await;
         spawn(moved).await.expect("it ends well");
         trace.say("joined");
     });
@@ -133,7 +134,7 @@ fn scope_dropped_between_two_turns_while_it_drains_is_cleaned_up_by_the_loop() {
     record_reports();
     let (mut executor, trace) = (executor(), Trace::default());
     let held = hold(trace.clone(), "r");
-    let failing = async move { drop(using(Failing, async |_| held.await).await) };
+    let failing = async move { used(Failing, held).await };
     let kept = executor.block_on(draining(failing));
     drop(kept);
     trace.say("dropped");
@@ -148,7 +149,7 @@ fn scope_dropped_between_two_turns_before_it_drains_drops_its_resources() {
     record_reports();
     let (mut executor, trace) = (executor(), Trace::default());
     let mut run = Box::pin(Scope::new().run(hold(trace.clone(), "r")));
-    executor.block_on(poll_fn(|cx| Poll::Ready(assert!(run.as_mut().poll(cx).is_pending()))));
+    executor.block_on(begin(&mut run));
     drop(run);
     assert_eq!(trace.take(), "r-lost");
     assert_one_report(&["dropped unrun"]);
@@ -192,7 +193,7 @@ fn scope_that_moves_to_another_loop_with_cleanups_running_adopts_there() {
     let scope = Rc::new(RefCell::new(Adopter::new()));
     let adopts = async |name: &'static str| {
         let mut held = Box::pin(hold(trace.clone(), name));
-        poll_fn(|cx| Poll::Ready(assert!(held.as_mut().poll(cx).is_pending()))).await;
+        begin(&mut held).await;
         scope.borrow_mut().run("a test", here, || drop(held));
     };
     home.block_on(async {

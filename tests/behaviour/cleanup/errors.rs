@@ -10,7 +10,7 @@ use lone_executor::cleanup::{BoxError, CleanupErrors, adopt};
 use lone_executor::{Cancelled, JoinError, Panic, spawn, yield_now};
 use lone_sync::{AsyncClose, Scope, finally, using};
 
-use super::{cancelled_after, drop_by_select};
+use super::{cancelled_after, drop_by_select, used};
 use crate::help::{
     OnDrop, Trace, assert_one_report, executor, hold_for_ever, record_reports, run_until_idle,
     take_reports,
@@ -34,7 +34,7 @@ async fn hold_failing(names: &'static [&'static str]) {
         None => pending().await,
         Some((name, inner)) => {
             let inner = Box::pin(hold_failing(inner));
-            drop(using(Failing(name), async |_| inner.await).await);
+            used(Failing(name), inner).await;
         }
     }
 }
@@ -211,7 +211,7 @@ fn cleanup_that_fails_after_a_panic_is_said_once() {
     executor().block_on(async {
         let task = spawn(async {
             let body = using(Failing("lost connection"), async |_| panic!("the body fails"));
-            drop::<Result<(), _>>(body.await);
+            body.await.is_ok()
         });
         let error = task.await.expect_err("it panics");
         assert!(error.is_panic() && error.to_string().contains("the body fails"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::{pending, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -10,7 +10,7 @@ use std::task::Poll;
 use lone_executor::{spawn, yield_now};
 use lone_sync::{AsyncClose, Scope, gather, using};
 
-use super::{Bell, Resource, cancelled_after};
+use super::{Bell, Resource, cancelled_after, used};
 use crate::help::{Trace, executor};
 
 /// Its close is this future.
@@ -72,7 +72,7 @@ fn close_of_a_task_that_is_cancelled_half_way_is_finished_before_the_task_is() {
         let said = trace.clone();
         let task = spawn(async move {
             let close = ClosedBy::new(steps(said.clone(), 6));
-            drop(using(close, async |_| said.say("body-ends")).await);
+            used(close, async { said.say("body-ends") }).await;
             said.say("never");
         });
         for _ in 0..3 {
@@ -96,7 +96,7 @@ fn close_that_is_dropped_half_way_is_woken_in_its_new_place() {
             counted.set(counted.get() + 1);
             rung.poll(cx)
         }));
-        let task = spawn(async move { drop(using(close, async |_| ()).await) });
+        let task = spawn(async move { used(close, ready(())).await });
         yield_now().await;
         assert_eq!(polls.get(), 1);
         task.cancel("enough");
@@ -125,7 +125,7 @@ fn close_that_gathers_and_is_dropped_half_way_takes_its_children_along() {
             }
         });
         let close = ClosedBy::new(async move { drop(gather(children).await) });
-        let task = spawn(async move { drop(using(close, async |_| ()).await) });
+        let task = spawn(async move { used(close, ready(())).await });
         yield_now().await;
         task.cancel("enough");
         assert!(task.await.is_err());
@@ -161,7 +161,7 @@ fn close_that_panics_is_not_adopted() {
                 said.say("fails");
                 panic!("the close fails")
             });
-            drop(using(close, async |_| ()).await);
+            used(close, ready(())).await;
         });
         let error = task.await.expect_err("it panics");
         assert!(error.to_string().contains("the close fails"), "{error}");

@@ -11,7 +11,7 @@ use lone_executor::{Executor, JoinError, RunError, Settings, current_task, spawn
 use lone_sync::{Event, Scope, Semaphore, finally, using};
 use lone_tests::bounded_park::BoundedPark;
 
-use super::{Resource, cancelled_after, drop_by_select, hold, panic_of};
+use super::{Resource, cancelled_after, drop_by_select, hold, panic_of, used};
 use crate::help::{
     OnDrop, PATIENCE, Trace, assert_one_report, executor, executor_with, poll_once, record_reports,
     run_until_idle, take_reports,
@@ -159,7 +159,7 @@ fn cleanup_half_way_at_the_end_of_the_grace_is_dropped_and_told() {
     let said = trace.clone();
     let mut task = executor.spawn(async move {
         let never = finally(pending::<()>(), pending());
-        drop(using(Resource::new(&said, "r"), async |_| never.await).await);
+        used(Resource::new(&said, "r"), never).await;
     });
     run_until_idle(&mut executor);
     task.cancel("enough");

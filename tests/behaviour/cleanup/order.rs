@@ -1,13 +1,12 @@
 //! Innermost first, and one after the other.
 
-use std::future::{pending, poll_fn};
-use std::task::Poll;
+use std::future::pending;
 
 use lone_executor::{RunError, spawn, yield_now};
 use lone_sync::{Event, Scope, finally, using};
 
-use super::{Resource, cancelled_after, drop_by_select, hold};
-use crate::help::{Trace, executor};
+use super::{Resource, cancelled_after, drop_by_select, hold, used};
+use crate::help::{Trace, begin, executor};
 
 // F5, SEM-65: a transaction ends before its connection goes back.
 #[test]
@@ -18,7 +17,7 @@ fn resources_within_one_another_are_closed_innermost_first_when_they_are_dropped
         let task = spawn(async move {
             let innermost = hold(said.clone(), "c");
             let inner = using(Resource::new(&said, "b"), async |_| innermost.await);
-            drop(using(Resource::new(&said, "a"), async |_| inner.await).await);
+            used(Resource::new(&said, "a"), inner).await;
         });
         yield_now().await;
         task.cancel("enough");
@@ -115,7 +114,7 @@ fn cleanup_that_waits_for_a_later_one_of_its_scope_is_a_deadlock_by_name() {
         };
         let scope = Scope::new();
         let mut run = Box::pin(scope.run(body));
-        poll_fn(|cx| Poll::Ready(assert!(run.as_mut().poll(cx).is_pending()))).await;
+        begin(&mut run).await;
         scope.cancel("enough");
         drop(run.await);
     });
