@@ -194,7 +194,8 @@ impl Adopter {
         f()
     }
 
-    /// As [`Adopter::run`], but they wait to be handed on; for a scope that is being dropped.
+    /// As [`Adopter::run`], but they begin only when they are handed on or awaited; for a scope that is
+    /// being dropped.
     pub fn collect<R>(
         &mut self,
         what: &'static str,

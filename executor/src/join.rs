@@ -352,7 +352,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 ///
 /// Dropped, it cancels the task, and the scope around awaits its end, cleanups included: a task,
 /// timeout or group that drops it half way reports only then. Where no loop runs that could await
-/// it, the task is only cancelled.
+/// it, or it is dropped by the very task that it owns, that is only cancelled.
 ///
 /// # Cancellation
 ///
