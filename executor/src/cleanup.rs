@@ -288,6 +288,10 @@ impl Taking<'_> {
     #[cold]
     fn take(&mut self) {
         let Taking { adopter, mark, what, site, start } = self;
+        // A scope that has moved to another loop leaves there what it has adopted there.
+        let elsewhere =
+            adopter.home.take_if(|home| running(|core| core.number()) != Some(home.number));
+        hand_on(elsewhere.into_iter().collect());
         let _running = running(|core| {
             if adopter.home.is_some_and(|home| home.number != core.number()) {
                 // The scope has moved to this loop: the other one goes on with what it had there.
