@@ -114,6 +114,11 @@ impl<F: Future> Scoped<F> {
 }
 
 impl<F: Future> Scoped<F> {
+    /// Drops what is left of a body that has ended: a future may hold something when it is ready.
+    pub(crate) fn clear(self: Pin<&mut Self>) {
+        self.project().body.set(None);
+    }
+
     /// Drops the body now; returns what has to be awaited, for whoever goes on with it.
     pub(crate) fn abandon(self: Pin<&mut Self>) -> Adopter {
         let mut this = self.project();

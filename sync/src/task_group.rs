@@ -25,10 +25,12 @@
 //! |---|---|
 //! | `run` | how are body and children polled, stopped and dropped? |
 //! | `child` | what is a child, and what is left of it for its handle? |
+//! | `guarded` | what becomes of one that panics? |
 //! | `error` | what comes out when several fail? |
 
 mod child;
 mod error;
+mod guarded;
 mod run;
 
 use std::fmt;
@@ -134,7 +136,9 @@ impl<'env, E> TaskGroup<'env, E> {
         let site = Location::caller();
         async move {
             let shared = Rc::new(Shared::new(site));
-            let body = body(TaskGroup(Rc::downgrade(&shared)));
+            let group = TaskGroup(Rc::downgrade(&shared));
+            // The call belongs to the body: what it does before it returns a future as well.
+            let body = async move { body(group).await };
             // A scope of its own takes what no child does: destructors of outputs, say.
             let scope = Scoped::new(GroupRun::new(body, shared), "a task group", site);
             let mut scope = pin!(scope);

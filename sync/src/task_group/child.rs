@@ -1,7 +1,7 @@
 //! What is a child of a group, and what is left of it for its handle?
 //!
 //! ```text
-//!   Child ─┬─ scoped    its future, polled and dropped as a scope
+//!   Child ─┬─ body      its future, polled and dropped as a scope
 //!          └─ promise ──► Outcome ◄── GroupHandle     once set, whoever awaits the handle is woken
 //! ```
 
@@ -9,28 +9,28 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use lone_executor::cleanup::Adopter;
+use lone_executor::cleanup::{Adopter, CleanupErrors};
 use lone_executor::{Cancelled, JoinError, KeptWaker, Panic, Reason, trace};
 use pin_project_lite::pin_project;
 
 use super::error::{Failure, IntoFailure};
-use crate::scoped::{Ended, Scoped};
+use super::guarded::{Guarded, Payload};
+use super::run::Shared;
+use crate::scoped::Ended;
 
 /// A child as its group sees it, whatever its future.
 pub(super) trait Member<E> {
-    /// Ready when it has ended, cleanups included; with its failure.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Failure<E>>>;
+    /// Ready when it has ended, cleanups included. What fails is told to the group at once.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, group: &Shared<'_, E>) -> Poll<()>;
 
-    /// Drops its body where it waits, and has it polled to its end.
-    fn stop(self: Pin<&mut Self>, why: &Cancelled);
-
-    /// It has panicked: what its handle and its group are told.
-    fn panicked(self: Pin<&mut Self>, payload: Box<dyn std::any::Any + Send>) -> Failure<E>;
+    /// Drops its body where it waits, and has it polled to its end; but one that was spawned after
+    /// the cancel is left to its first await.
+    fn stop(self: Pin<&mut Self>, why: &Cancelled, group: &Shared<'_, E>);
 
     /// Drops its body now, and returns what has to be awaited.
     fn abandon(self: Pin<&mut Self>) -> Adopter;
@@ -40,10 +40,11 @@ pin_project! {
     /// A child of a group.
     pub(super) struct Child<F: Future, T> {
         #[pin]
-        scoped: Scoped<F>,
+        body: Guarded<F>,
         promise: Promise<T>,
-        // Spawned when the group was cancelled already: it is stopped at its first await.
-        late: bool,
+        // Why it is stopped at its first await: its group was cancelled before it was spawned.
+        late: Option<Cancelled>,
+        panicked: bool,
     }
 }
 
@@ -51,12 +52,37 @@ impl<F: Future, T> Child<F, T> {
     pub(super) fn new(
         future: F,
         site: &'static Location<'static>,
-        late: bool,
+        late: Option<Cancelled>,
     ) -> (Child<F, T>, GroupHandle<T>) {
         let outcome = Rc::new(Outcome::new(site));
-        let scoped = Scoped::new(future, "a child of a task group", site);
+        let body = Guarded::new(future, "a child of a task group", site);
         let handle = GroupHandle(outcome.clone());
-        (Child { scoped, promise: Promise(outcome), late }, handle)
+        (Child { body, promise: Promise(outcome), late, panicked: false }, handle)
+    }
+
+    /// Drops its body where it waits.
+    #[cold]
+    fn drop_body<E>(self: Pin<&mut Self>, group: &Shared<'_, E>) {
+        let this = self.project();
+        let outcome = &this.promise.0;
+        this.body.stop(&mut |payload| outcome.panicked(this.panicked, payload, group));
+    }
+
+    /// Its body has gone without an output, and its cleanups have run.
+    #[cold]
+    fn stopped<E>(self: Pin<&mut Self>, errors: CleanupErrors, group: &Shared<'_, E>) {
+        let this = self.project();
+        let cancelled = this.promise.0.cancelled.borrow_mut().take();
+        let why = if *this.panicked { "it has panicked" } else { "its group ends" };
+        let cancelled = cancelled.unwrap_or_else(|| Cancelled::of_group(why));
+        let cancelled = cancelled.with_cleanup_errors(errors);
+        if !cancelled.cleanup_errors().is_empty() {
+            group.failed(Failure::Cleanup(cancelled.clone()));
+        }
+        this.promise.keep(Err(match *this.panicked {
+            true => JoinError::Failed,
+            false => JoinError::Cancelled(cancelled),
+        }));
     }
 }
 
@@ -65,54 +91,49 @@ where
     F: Future<Output = Result<T, X>>,
     X: IntoFailure<E>,
 {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Failure<E>>> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, group: &Shared<'_, E>) -> Poll<()> {
+        if self.promise.0.cancelled.borrow().is_some() {
+            self.as_mut().drop_body(group);
+        }
+        drop(self.promise.0.child.replace(KeptWaker::new(cx.waker())));
+        let mut this = self.as_mut().project();
         let outcome = &this.promise.0;
-        if outcome.cancelled.borrow().is_some() {
-            this.scoped.as_mut().stop();
+        let mut told = |payload| outcome.panicked(this.panicked, payload, group);
+        let mut polled = this.body.as_mut().poll(cx, &mut told);
+        if polled.is_pending()
+            && !this.body.is_over()
+            && let Some(why) = this.late.take()
+        {
+            outcome.cancelled.borrow_mut().get_or_insert(why);
+            this.body.as_mut().stop(&mut told);
+            polled = this.body.as_mut().poll(cx, &mut told);
         }
-        drop(outcome.child.replace(KeptWaker::new(cx.waker())));
-        let mut polled = this.scoped.as_mut().poll(cx);
-        if polled.is_pending() && *this.late && !this.scoped.is_over() {
-            this.scoped.as_mut().stop();
-            polled = this.scoped.as_mut().poll(cx);
-        }
-        Poll::Ready(match ready!(polled) {
-            Ended::Output(Ok(value)) => {
-                this.promise.keep(Ok(value));
-                None
-            }
+        match ready!(polled) {
+            Ended::Output(Ok(value)) => this.promise.keep(Ok(value)),
             Ended::Output(Err(error)) => {
                 this.promise.keep(Err(JoinError::Failed));
-                Some(error.into_failure())
+                match catch_unwind(AssertUnwindSafe(|| error.into_failure())) {
+                    Ok(failure) => group.failed(failure),
+                    Err(payload) => told(payload),
+                }
             }
-            Ended::Stopped(errors) => {
-                let cancelled = outcome.cancelled.borrow_mut().take();
-                let cancelled = cancelled.unwrap_or_else(|| Cancelled::of_group("its group ends"));
-                let cancelled = cancelled.with_cleanup_errors(errors);
-                let failed = !cancelled.cleanup_errors().is_empty();
-                this.promise.keep(Err(JoinError::Cancelled(cancelled.clone())));
-                failed.then_some(Failure::Cleanup(cancelled))
-            }
-        })
+            Ended::Stopped(errors) => self.stopped(errors, group),
+        }
+        Poll::Ready(())
     }
 
-    fn stop(self: Pin<&mut Self>, why: &Cancelled) {
-        let this = self.project();
-        let outcome = this.promise.0.clone();
+    fn stop(mut self: Pin<&mut Self>, why: &Cancelled, group: &Shared<'_, E>) {
+        if self.late.is_some() {
+            return;
+        }
+        let outcome = self.promise.0.clone();
         outcome.cancelled.borrow_mut().get_or_insert_with(|| why.clone());
-        this.scoped.stop();
-        outcome.child.replace(KeptWaker::NOBODY).wake();
-    }
-
-    fn panicked(self: Pin<&mut Self>, payload: Box<dyn std::any::Any + Send>) -> Failure<E> {
-        let this = self.project();
-        this.promise.keep(Err(JoinError::Failed));
-        Failure::Panicked(Panic::new(this.promise.0.describe(), payload))
+        self.as_mut().drop_body(group);
+        outcome.child.take().wake();
     }
 
     fn abandon(self: Pin<&mut Self>) -> Adopter {
-        self.project().scoped.abandon()
+        self.project().body.abandon()
     }
 }
 
@@ -148,6 +169,13 @@ impl<T> Outcome<T> {
             None => format!("a child of a task group, spawned at {}", self.site),
         }
     }
+
+    /// Its child has panicked: its group is told.
+    #[cold]
+    fn panicked<E>(&self, noted: &mut bool, payload: Payload, group: &Shared<'_, E>) {
+        *noted = true;
+        group.failed(Failure::Panicked(Panic::new(self.describe(), payload)));
+    }
 }
 
 /// The child's end of the outcome: it is kept in any case.
@@ -159,8 +187,9 @@ impl<T> Promise<T> {
             return;
         }
         self.0.value.replace(Some(value));
-        drop(self.0.child.replace(KeptWaker::NOBODY));
-        self.0.joiner.replace(KeptWaker::NOBODY).wake();
+        drop(self.0.child.take());
+        // A foreign waker that panics is none of the child's failures.
+        self.0.joiner.take().wake_in_the_loop();
     }
 }
 
@@ -227,7 +256,7 @@ impl<T> GroupHandle<T> {
             return false;
         }
         self.0.cancelled.replace(Some(Cancelled::by_current_task(why)));
-        self.0.child.replace(KeptWaker::NOBODY).wake();
+        self.0.child.take().wake();
         true
     }
 
@@ -247,6 +276,12 @@ impl<T> Future for GroupHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(outcome) = self.try_join() {
             return Poll::Ready(outcome);
+        }
+        let child = self.0.child.take();
+        let is_itself = child.will_wake(cx.waker());
+        self.0.child.set(child);
+        if is_itself {
+            return Poll::Ready(Err(JoinError::Itself));
         }
         drop(self.0.joiner.replace(KeptWaker::new(cx.waker())));
         trace::awaits("the end of a child of a task group", self.0.site);

@@ -11,7 +11,7 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::panic::Location;
 
 use lone_executor::cleanup::BoxError;
@@ -48,15 +48,21 @@ impl<E> Failure<E> {
         E: fmt::Debug + fmt::Display + 'static,
     {
         match self {
-            Failure::Error(error) => {
-                let error: &dyn Any = error;
-                error.downcast_ref::<BoxError>().map(|error| &**error as &(dyn Error + 'static))
-            }
+            Failure::Error(error) => boxed(error),
             Failure::Panicked(panic) => Some(panic),
             Failure::Cleanup(cancelled) => Some(cancelled),
             Failure::Group(group) => Some(group),
         }
     }
+}
+
+/// The error within, where `E` is a box of one.
+fn boxed<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
+    let error: &dyn Any = error;
+    if let Some(error) = error.downcast_ref::<BoxError>() {
+        return Some(&**error);
+    }
+    error.downcast_ref::<Box<dyn Error>>().map(|error| &**error)
 }
 
 impl<E: fmt::Display> fmt::Display for Failure<E> {
@@ -70,7 +76,21 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     }
 }
 
-/// What a child or body of a group of `E` may fail with: an `E`, or the error of an inner group of `E`.
+/// With it `?` takes both an `E` and the error of an inner group to a child that returns `Failure<E>`.
+impl<E> From<E> for Failure<E> {
+    fn from(error: E) -> Failure<E> {
+        Failure::Error(error)
+    }
+}
+
+impl<E> From<GroupError<E>> for Failure<E> {
+    fn from(group: GroupError<E>) -> Failure<E> {
+        Failure::Group(group)
+    }
+}
+
+/// What a child or body of a group of `E` may fail with: an `E`, the error of an inner group of `E`,
+/// or either, as a [`Failure<E>`].
 pub trait IntoFailure<E> {
     /// As a failure of the group.
     fn into_failure(self) -> Failure<E>;
@@ -85,6 +105,12 @@ impl<E> IntoFailure<E> for E {
 impl<E> IntoFailure<E> for GroupError<E> {
     fn into_failure(self) -> Failure<E> {
         Failure::Group(self)
+    }
+}
+
+impl<E> IntoFailure<E> for Failure<E> {
+    fn into_failure(self) -> Failure<E> {
+        self
     }
 }
 
@@ -121,29 +147,35 @@ pub struct GroupError<E> {
 }
 
 impl<E> GroupError<E> {
-    /// `None`: nothing has failed.
     pub(super) fn new(
         failures: Vec<Failure<E>>,
         site: &'static Location<'static>,
-    ) -> Option<GroupError<E>> {
-        (!failures.is_empty()).then_some(GroupError { failures, site })
+    ) -> GroupError<E> {
+        debug_assert!(!failures.is_empty(), "a group error has one leaf at least");
+        GroupError { failures, site }
     }
 
     /// Of a group that was dropped half way: nobody else will tell.
     pub(super) fn say_unread(
-        failures: Vec<Failure<E>>,
-        of_the_body: Option<Failure<E>>,
+        of_children: Vec<Failure<E>>,
+        of_the_body: Vec<Failure<E>>,
         site: &'static Location<'static>,
     ) {
-        for failure in failures.into_iter().chain(of_the_body) {
-            let what = match &failure {
-                Failure::Panicked(panic) => panic.to_string(),
-                Failure::Cleanup(cancelled) => cancelled.to_string(),
-                Failure::Error(_) | Failure::Group(_) => "a child has failed".to_owned(),
-            };
-            let message = format!("the task group at {site} was dropped half way; unread: {what}");
-            report::say(Level::Error, "lone::task_group", &message);
-        }
+        let say = |failures: &[Failure<E>], who: &str| {
+            for leaf in Failures(vec![failures.iter()]) {
+                // Of an error of the user's nothing is known, not even how it reads.
+                let what = match leaf {
+                    Failure::Panicked(panic) => panic.to_string(),
+                    Failure::Cleanup(cancelled) => cancelled.to_string(),
+                    Failure::Error(_) | Failure::Group(_) => format!("{who} has failed"),
+                };
+                let message =
+                    format!("the task group at {site} was dropped half way; unread: {what}");
+                report::say(Level::Error, "lone::task_group", &message);
+            }
+        };
+        say(&of_children, "a child");
+        say(&of_the_body, "its body");
     }
 
     /// Where the group was run.
@@ -196,7 +228,10 @@ impl<E> GroupError<E> {
                 leaf => no.push(leaf),
             }
         }
-        (GroupError::new(yes, self.site), GroupError::new(no, self.site))
+        let group = |failures: Vec<Failure<E>>| {
+            (!failures.is_empty()).then(|| GroupError::new(failures, self.site))
+        };
+        (group(yes), group(no))
     }
 
     /// The error, if it is the only leaf and was returned by a child or the body.
@@ -241,28 +276,6 @@ impl<E> GroupError<E> {
             }
         }
     }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result
-    where
-        E: fmt::Display,
-    {
-        let count = self.failures.len();
-        let of = if count == 1 { "1 failure" } else { "failures" };
-        if count == 1 {
-            write!(f, "{of}")?;
-        } else {
-            write!(f, "{count} {of}")?;
-        }
-        write!(f, " in the task group at {}", self.site)?;
-        for failure in &self.failures {
-            write!(f, "\n{:1$}- ", "", 2 * depth + 2)?;
-            match failure {
-                Failure::Group(group) => group.write(f, depth + 1)?,
-                leaf => fmt::Display::fmt(leaf, f)?,
-            }
-        }
-        Ok(())
-    }
 }
 
 impl<'a, E> IntoIterator for &'a GroupError<E> {
@@ -300,9 +313,31 @@ impl<E: fmt::Debug> fmt::Debug for GroupError<E> {
     }
 }
 
+/// A line for each failure, those of inner groups indented.
 impl<E: fmt::Display> fmt::Display for GroupError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, 0)
+        let failures = if self.failures.len() == 1 { "failure" } else { "failures" };
+        write!(f, "{} {failures} in the task group at {}", self.failures.len(), self.site)?;
+        for failure in &self.failures {
+            f.write_str("\n  - ")?;
+            write!(Indented(f), "{failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Indents all lines but the first.
+struct Indented<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Indented<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (n, line) in text.split('\n').enumerate() {
+            if n > 0 {
+                self.0.write_str("\n    ")?;
+            }
+            self.0.write_str(line)?;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,9 @@
 //!              └─────────────── those that have nothing to clean up end at once ◄─────┘
 //!        ──► body and members gone? ──► report
 //! ```
+//!
+//! A failure lets the batch come to its end: who was woken with the one that has failed may have
+//! failed as well. A cancel stops all there and then: it beats their wakes.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -22,7 +25,8 @@ use pin_project_lite::pin_project;
 
 use super::child::{Child, GroupHandle, Member};
 use super::error::{Failure, GroupError, IntoFailure};
-use crate::scoped::{Ended, Scoped};
+use super::guarded::{Guarded, Payload};
+use crate::scoped::Ended;
 
 /// The body's place among the children.
 const BODY: usize = 0;
@@ -77,8 +81,8 @@ impl<'env, E> Shared<'env, E> {
         X: IntoFailure<E>,
     {
         let late = match &*self.phase.borrow() {
-            Phase::Open => Some(false),
-            Phase::Cancelled(_) => Some(true),
+            Phase::Open => Some(None),
+            Phase::Cancelled(why) => Some(Some(why.clone())),
             Phase::Failed(_) | Phase::Closed => None,
         };
         let Some(late) = late else {
@@ -86,13 +90,15 @@ impl<'env, E> Shared<'env, E> {
             return GroupHandle::refused(site);
         };
         let (child, handle) = Child::new(future, site, late);
+        let child = Box::pin(child);
+        // It may panic, also after it has given out a place: that is then nobody's.
         let index = self.children.insert();
         self.alive.set(self.alive.get() + 1);
         let mut members = self.members.borrow_mut();
         if index >= members.len() {
             members.resize_with(index + 1, || None);
         }
-        members[index] = Some(Box::pin(child));
+        members[index] = Some(child);
         handle
     }
 
@@ -106,13 +112,23 @@ impl<'env, E> Shared<'env, E> {
         open
     }
 
-    fn failed(&self, failure: Failure<E>) {
+    /// A child has failed.
+    pub(super) fn failed(&self, failure: Failure<E>) {
         self.failures.borrow_mut().push(failure);
-        let fail = matches!(&*self.phase.borrow(), Phase::Open | Phase::Cancelled(_));
-        if fail {
-            let why = Cancelled::of_group("another one of its group has failed");
-            self.phase.replace(Phase::Failed(why));
+        self.fail("another one of its group has failed");
+    }
+
+    /// All have to stop, if they have not been told so before.
+    fn fail(&self, why: &'static str) {
+        if matches!(&*self.phase.borrow(), Phase::Failed(_) | Phase::Closed) {
+            return;
         }
+        self.phase.replace(Phase::Failed(Cancelled::of_group(why)));
+    }
+
+    /// Whether somebody has asked for the end of all.
+    fn is_cancelled(&self) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Cancelled(_))
     }
 
     /// Why all have to stop.
@@ -123,13 +139,14 @@ impl<'env, E> Shared<'env, E> {
         }
     }
 
-    /// Puts a member back after a poll or a stop that it has survived.
+    /// Puts a member back after a poll or a stop.
     fn put(&self, index: usize, member: Pin<Box<dyn Member<E> + 'env>>) {
         self.members.borrow_mut()[index] = Some(member);
     }
 
     fn take(&self, index: usize) -> Option<Pin<Box<dyn Member<E> + 'env>>> {
-        self.members.borrow_mut()[index].take()
+        // There may be a place without a member: see `spawn`.
+        self.members.borrow_mut().get_mut(index).and_then(Option::take)
     }
 
     /// Polls a child that was woken.
@@ -139,22 +156,19 @@ impl<'env, E> Shared<'env, E> {
             batch.end(slot);
             return;
         };
-        let poll = || batch.poll(&slot, |cx| member.as_mut().poll(cx));
-        let failure = match catch_unwind(AssertUnwindSafe(poll)) {
-            Ok(Poll::Pending) => {
-                self.put(index, member);
-                return;
-            }
-            Ok(Poll::Ready(failure)) => failure,
-            Err(payload) => Some(member.as_mut().panicked(payload)),
-        };
+        if batch.poll(&slot, |cx| member.as_mut().poll(cx, self)).is_pending() {
+            self.put(index, member);
+            return;
+        }
         batch.end(slot);
         self.alive.set(self.alive.get() - 1);
-        if let Some(failure) = failure {
-            self.failed(failure);
-        }
+        self.drop_member(member);
+    }
+
+    /// Drops what is left of a child that has ended, its output, if nobody wants it, included.
+    fn drop_member(&self, member: Pin<Box<dyn Member<E> + 'env>>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(member))) {
-            self.failed(Failure::Panicked(Panic::new(self.describe_child(), payload)));
+            self.failed(panicked(A_CHILD, self.site, payload));
         }
     }
 
@@ -162,136 +176,162 @@ impl<'env, E> Shared<'env, E> {
     fn stop_members(&self, why: &Cancelled) {
         let count = self.members.borrow().len();
         for index in 0..count {
-            let Some(mut member) = self.take(index) else { continue };
-            let stopped = catch_unwind(AssertUnwindSafe(|| member.as_mut().stop(why)));
-            if let Err(payload) = stopped {
-                let failure = member.as_mut().panicked(payload);
-                self.failed(failure);
+            if let Some(mut member) = self.take(index) {
+                member.as_mut().stop(why, self);
+                self.put(index, member);
             }
-            self.put(index, member);
         }
     }
+}
 
-    fn describe_child(&self) -> String {
-        format!("a child of the task group at {}", self.site)
-    }
+const A_CHILD: &str = "a child of";
+const THE_BODY: &str = "the body of";
+
+/// A panic that none of its children told by itself.
+#[cold]
+fn panicked<E>(who: &str, site: &Location<'_>, payload: Payload) -> Failure<E> {
+    Failure::Panicked(Panic::new(whose(who, site), payload))
+}
+
+/// Whose panic it is.
+fn whose(who: &str, site: &Location<'_>) -> String {
+    format!("{who} the task group at {site}")
 }
 
 pin_project! {
     /// The future of a group: it owns body and children.
-    pub(super) struct GroupRun<'env, E, F: Future> {
+    pub(super) struct GroupRun<'env, E, T, F: Future> {
         #[pin]
-        body: Scoped<F>,
-        // What it has come to: `None` before its end, and where it was stopped.
-        output: Option<F::Output>,
+        body: Guarded<F>,
+        // `None` before its end, and where it has failed or was stopped.
+        output: Option<T>,
         body_ended: bool,
         // The body's own slot, to have it polled when it is stopped.
         body_slot: KeptWaker,
         stopped: bool,
-        // The body's own failure comes last.
-        failure: Option<Failure<E>>,
+        // The body's own come last.
+        failures: Vec<Failure<E>>,
         shared: Rc<Shared<'env, E>>,
     }
 
-    impl<E, F: Future> PinnedDrop for GroupRun<'_, E, F> {
+    impl<E, T, F: Future> PinnedDrop for GroupRun<'_, E, T, F> {
         fn drop(this: Pin<&mut Self>) {
             this.abandon();
         }
     }
 }
 
-impl<'env, E, F, T, X> GroupRun<'env, E, F>
+impl<'env, E, F, T, X> GroupRun<'env, E, T, F>
 where
     F: Future<Output = Result<T, X>>,
     X: IntoFailure<E>,
 {
-    pub(super) fn new(body: F, shared: Rc<Shared<'env, E>>) -> GroupRun<'env, E, F> {
-        let body = Scoped::new(body, "the body of a task group", shared.site);
-        let (body_slot, body_ended) = (KeptWaker::NOBODY, false);
+    pub(super) fn new(body: F, shared: Rc<Shared<'env, E>>) -> GroupRun<'env, E, T, F> {
         GroupRun {
-            body,
+            body: Guarded::new(body, "the body of a task group", shared.site),
             output: None,
-            body_ended,
-            body_slot,
+            body_ended: false,
+            body_slot: KeptWaker::NOBODY,
             stopped: false,
-            failure: None,
+            failures: Vec::new(),
             shared,
         }
     }
 
-    /// Polls those that were woken.
-    fn poll_woken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+    /// Polls those that were woken. Returns whether that has stopped all: then there are more.
+    fn poll_woken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         let shared = self.shared.clone();
+        let mut stopped = false;
         let mut batch = shared.children.batch(cx);
         while let Some(slot) = batch.next() {
-            if slot.index() == BODY {
+            // The body's place is a child's once the body has ended.
+            if slot.index() == BODY && !self.body_ended {
                 self.as_mut().poll_body(&batch, slot);
             } else {
                 shared.poll_member(&batch, slot);
             }
+            // A cancel holds for those behind as well; when one fails they may still fail, too.
+            if shared.is_cancelled() {
+                stopped |= self.as_mut().stop_if_asked();
+            }
         }
+        stopped | self.stop_if_asked()
     }
 
     fn poll_body(self: Pin<&mut Self>, batch: &Batch<'_>, slot: Slot) {
         let mut this = self.project();
-        if *this.body_ended {
+        let (failures, site) = (&mut *this.failures, this.shared.site);
+        let mut told = |payload| failures.push(panicked(THE_BODY, site, payload));
+        let polled = batch.poll(&slot, |cx| {
+            *this.body_slot = KeptWaker::new(cx.waker());
+            this.body.as_mut().poll(cx, &mut told)
+        });
+        if let Poll::Ready(ended) = polled {
             batch.end(slot);
-            return;
+            *this.body_ended = true;
+            // What a ready future still holds goes with the body, not with the group.
+            this.body.as_mut().clear(&mut told);
+            match ended {
+                Ended::Output(Ok(value)) => *this.output = Some(value),
+                Ended::Output(Err(error)) => {
+                    match catch_unwind(AssertUnwindSafe(|| error.into_failure())) {
+                        Ok(failure) => failures.push(failure),
+                        Err(payload) => told(payload),
+                    }
+                }
+                Ended::Stopped(errors) if errors.is_empty() => {}
+                Ended::Stopped(errors) => {
+                    let why = this.shared.stopping();
+                    let why = why.unwrap_or_else(|| Cancelled::of_group("it has panicked"));
+                    failures.push(Failure::Cleanup(why.with_cleanup_errors(errors)));
+                }
+            }
         }
-        let poll = || {
-            batch.poll(&slot, |cx| {
-                *this.body_slot = KeptWaker::new(cx.waker());
-                this.body.as_mut().poll(cx)
-            })
-        };
-        let failure = match catch_unwind(AssertUnwindSafe(poll)) {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(Ended::Output(Ok(value)))) => {
-                *this.output = Some(Ok(value));
-                None
-            }
-            Ok(Poll::Ready(Ended::Output(Err(error)))) => Some(error.into_failure()),
-            Ok(Poll::Ready(Ended::Stopped(errors))) => {
-                let why = this.shared.stopping();
-                let why = why.unwrap_or_else(|| Cancelled::of_group("its group ends"));
-                (!errors.is_empty()).then(|| Failure::Cleanup(why.with_cleanup_errors(errors)))
-            }
-            Err(payload) => {
-                let whose = format!("the body of the task group at {}", this.shared.site);
-                Some(Failure::Panicked(Panic::new(whose, payload)))
-            }
-        };
-        batch.end(slot);
-        *this.body_ended = true;
-        if failure.is_some() {
-            *this.failure = failure;
-            let why = Cancelled::of_group("the body of its group has failed");
-            this.shared.phase.replace(Phase::Failed(why));
+        if !this.failures.is_empty() {
+            this.shared.fail("the body of its group has failed");
         }
     }
 
     /// Stops all, once somebody has failed or the cancel was asked for. Returns whether it did.
     fn stop_if_asked(self: Pin<&mut Self>) -> bool {
-        let mut this = self.project();
+        let this = self.project();
         if *this.stopped {
             return false;
         }
         let Some(why) = this.shared.stopping() else { return false };
         *this.stopped = true;
         if !*this.body_ended {
-            let stopped = catch_unwind(AssertUnwindSafe(|| this.body.as_mut().stop()));
-            this.body_slot.take().wake();
-            if let Err(payload) = stopped {
-                let whose = format!("the body of the task group at {}", this.shared.site);
-                this.shared.failed(Failure::Panicked(Panic::new(whose, payload)));
+            let (failures, site) = (this.failures, this.shared.site);
+            this.body.stop(&mut |payload| failures.push(panicked(THE_BODY, site, payload)));
+            if !failures.is_empty() {
+                this.shared.fail("the body of its group has failed");
             }
+            this.body_slot.take().wake();
         }
         this.shared.stop_members(&why);
         true
     }
+
+    /// All have ended.
+    fn end(self: Pin<&mut Self>) -> Result<Option<T>, GroupError<E>> {
+        let this = self.project();
+        let shared = &**this.shared;
+        shared.phase.replace(Phase::Closed);
+        shared.children.release();
+        let output = this.output.take();
+        if this.failures.is_empty() && shared.failures.borrow().is_empty() {
+            return Ok(output);
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+            this.failures.push(panicked(THE_BODY, shared.site, payload));
+        }
+        let mut failures = shared.failures.take();
+        failures.append(this.failures);
+        Err(GroupError::new(failures, shared.site))
+    }
 }
 
-impl<E, F, T, X> Future for GroupRun<'_, E, F>
+impl<E, F, T, X> Future for GroupRun<'_, E, T, F>
 where
     F: Future<Output = Result<T, X>>,
     X: IntoFailure<E>,
@@ -300,66 +340,57 @@ where
     type Output = Result<Option<T>, GroupError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = self.shared.clone();
-        drop(shared.waker.replace(KeptWaker::new(cx.waker())));
-        self.as_mut().poll_woken(cx);
-        if self.as_mut().stop_if_asked() {
+        drop(self.shared.waker.replace(KeptWaker::new(cx.waker())));
+        // A cancel from elsewhere beats the wakes that there have been.
+        self.as_mut().stop_if_asked();
+        if self.as_mut().poll_woken(cx) {
             self.as_mut().poll_woken(cx);
         }
-        if !self.body_ended || shared.alive() > 0 {
-            trace::awaits("a task group", shared.site);
+        if !self.body_ended || self.shared.alive() > 0 {
+            trace::awaits("a task group", self.shared.site);
             return Poll::Pending;
         }
-        let this = self.project();
-        shared.phase.replace(Phase::Closed);
-        shared.children.release();
-        let mut failures = shared.failures.take();
-        failures.extend(this.failure.take());
-        Poll::Ready(match GroupError::new(failures, shared.site) {
-            Some(error) => Err(error),
-            None => Ok(this.output.take().and_then(Result::ok)),
-        })
+        Poll::Ready(self.end())
     }
 }
 
-impl<E, F: Future> GroupRun<'_, E, F> {
+impl<E, T, F: Future> GroupRun<'_, E, T, F> {
     /// Dropped half way, or after its end: whatever is left goes, and what it has to clean up is
     /// handed on, to be run side by side.
     fn abandon(self: Pin<&mut Self>) {
         let mut this = self.project();
-        this.shared.phase.replace(Phase::Closed);
+        let shared = &**this.shared;
+        shared.phase.replace(Phase::Closed);
         let mut adopters = Vec::new();
-        let mut panic = None;
-        let mut keep = |abandoned: std::thread::Result<Adopter>| match abandoned {
+        let mut panics = Vec::new();
+        let mut keep = |abandoned: Result<Adopter, Payload>, who| match abandoned {
             Ok(adopter) => adopters.push(adopter),
-            Err(payload) if panic.is_none() => panic = Some(payload),
-            Err(payload) => {
-                let whose = format!("a child of the task group at {}", this.shared.site);
-                report::unread_panic(&Panic::new(whose, payload));
-            }
+            Err(payload) => panics.push((who, payload)),
         };
         if !*this.body_ended {
-            keep(catch_unwind(AssertUnwindSafe(|| this.body.as_mut().abandon())));
+            keep(catch_unwind(AssertUnwindSafe(|| this.body.as_mut().abandon())), THE_BODY);
         }
-        let members = this.shared.members.take();
+        let members = shared.members.take();
         for mut member in members.into_iter().flatten() {
-            keep(catch_unwind(AssertUnwindSafe(|| {
+            let abandoned = catch_unwind(AssertUnwindSafe(|| {
                 let adopter = member.as_mut().abandon();
                 drop(member);
                 adopter
-            })));
+            }));
+            keep(abandoned, A_CHILD);
         }
-        this.shared.alive.set(0);
+        shared.alive.set(0);
         Adopter::hand_on(adopters);
-        let unread = this.shared.failures.take();
-        GroupError::say_unread(unread, this.failure.take(), this.shared.site);
-        if let Some(panic) = panic {
-            if std::thread::panicking() {
-                let whose = format!("a child of the task group at {}", this.shared.site);
-                report::unread_panic(&Panic::new(whose, panic));
-            } else {
-                resume_unwind(panic);
-            }
+        let unread = shared.failures.take();
+        GroupError::say_unread(unread, std::mem::take(this.failures), shared.site);
+        let mut panics = panics.into_iter();
+        // The first goes on from here, unless one does already.
+        let first = if std::thread::panicking() { None } else { panics.next() };
+        for (who, payload) in panics {
+            report::unread_panic(&Panic::new(whose(who, shared.site), payload));
+        }
+        if let Some((_, payload)) = first {
+            resume_unwind(payload);
         }
     }
 }
