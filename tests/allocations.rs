@@ -366,6 +366,52 @@ fn locks_free_and_waited_for_once_warm_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
+/// Spawns so many children that yield once, a hundred at a time.
+async fn run_children(group: &lone::TaskGroup<'_, ()>, count: usize) {
+    for n in 0..count {
+        drop(group.spawn(async {
+            yield_now().await;
+            Ok::<(), ()>(())
+        }));
+        if n % 100 == 99 {
+            while !group.is_empty() {
+                yield_now().await;
+            }
+        }
+    }
+}
+
+// SEM-194: a child is two blocks, its future and its outcome; its slot and its places are there.
+#[test]
+fn children_of_a_group_once_warm_allocate_two_blocks_each() {
+    executor().block_on(async {
+        let ran = lone::TaskGroup::run(async |group| {
+            run_children(&group, 1000).await;
+            let before = ALLOCATIONS.get();
+            run_children(&group, 1000).await;
+            assert_eq!(ALLOCATIONS.get() - before, 2000);
+            Ok::<(), ()>(())
+        });
+        assert!(ran.await.is_ok());
+    });
+}
+
+// SEM-194, C-93: a million short children leave no more behind than a few.
+#[test]
+fn group_of_a_million_short_children_takes_no_more_memory_than_one_of_a_few() {
+    let mut executor = executor();
+    let live = executor.block_on(async {
+        let ran = lone::TaskGroup::run(async |group| {
+            run_children(&group, 1000).await;
+            let before = LIVE_BYTES.get();
+            run_children(&group, 1_000_000).await;
+            Ok::<usize, ()>(LIVE_BYTES.get().wrapping_sub(before))
+        });
+        ran.await.expect("nobody fails").expect("nobody cancels")
+    });
+    assert_eq!(live, 0);
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

@@ -3,6 +3,7 @@
 mod cancel;
 mod cleanup;
 mod errors;
+mod model;
 mod moves;
 mod reentry;
 mod tree;

@@ -22,6 +22,7 @@ mod interval;
 mod race_staggered;
 mod sleep;
 mod stall;
+mod task_group;
 mod tcp;
 mod timeout;
 mod timeout_scope;

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::pin::Pin;
 
+use futures_util::FutureExt as _;
 use lone_executor::{JoinError, spawn, yield_now};
-use lone_sync::{AsyncClose, Failure, TaskGroup, finally, using};
+use lone_sync::{AsyncClose, Failure, TaskGroup, finally, race, using};
 
 use super::{Done, Group, WELL, yields};
-use crate::help::{Flag, OnDrop, Trace, executor, record_reports, take_reports};
+use crate::help::{Flag, OnDrop, Trace, executor, record_reports, run_until_idle, take_reports};
 
 /// Says when its close begins and ends; that takes so many yields, and may fail.
 struct Resource {
@@ -473,4 +475,38 @@ fn cleanup_that_cannot_fail_is_no_failure() {
         Ok::<_, Infallible>(())
     }));
     assert_eq!(ran.expect("nothing can fail"), Some(()));
+}
+
+// F22: a group with a cleanup under way is dropped inside another loop: each loop runs what it has.
+#[test]
+fn group_dropped_inside_another_loop_has_its_cleanups_run_on_both() {
+    let trace = Trace::default();
+    let (mut home, mut other) = (executor(), executor());
+    let (outer, inner) = (Resource::new(&trace, "outer", 2), Resource::new(&trace, "inner", 9));
+    let mut group = Box::pin(Group::run(async move |group| {
+        drop(group.spawn(async move {
+            using(outer, async |_| {
+                let given_up = race([
+                    Box::pin(holds(inner)) as Pin<Box<dyn Future<Output = Done>>>,
+                    Box::pin(yields(1).map(|()| WELL)),
+                ]);
+                given_up.await?;
+                pending::<Done>().await
+            })
+            .await
+            .map_err(|_| "not reached")?
+        }));
+        WELL
+    }));
+    home.block_on(async {
+        for _ in 0..4 {
+            assert!((&mut group).now_or_never().is_none());
+            yield_now().await;
+        }
+    });
+    assert_eq!(trace.take(), "inner-begins");
+    other.block_on(async move { drop(group) });
+    assert_eq!(trace.take(), "outer-begins outer-closed");
+    assert_eq!(run_until_idle(&mut home), 0);
+    assert_eq!(trace.take(), "inner-closed");
 }
