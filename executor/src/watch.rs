@@ -43,6 +43,8 @@ pub enum Due {
     Grant(&'static str),
     /// It was cancelled, and is to be dropped when its group is polled.
     Cancel,
+    /// It is a group that was cancelled, and is to stop its children when it is polled.
+    CancelOfGroup,
 }
 
 /// That something is watched, or (mostly) nothing: four bytes, for a node to keep.
@@ -148,6 +150,10 @@ impl Overdue {
                 "{who} has run without polling the group of the child that was started at {site} and \
                  has been cancelled: the group is kept aside, so the child is still there. Await the \
                  group, or drop it"
+            ),
+            Due::CancelOfGroup => format!(
+                "{who} has run without polling the group that was started at {site} and has been \
+                 cancelled: it is kept aside, so its children are still there. Await it, or drop it"
             ),
         }
     }

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use lone_executor::cleanup::{Adopter, CleanupErrors};
+use lone_executor::watch::{Due, Watch};
 use lone_executor::{Cancelled, JoinError, KeptWaker, Panic, Reason, trace};
 use pin_project_lite::pin_project;
 
@@ -65,6 +66,7 @@ impl<F: Future, T> Child<F, T> {
     fn drop_body<E>(self: Pin<&mut Self>, group: &Shared<'_, E>) {
         let this = self.project();
         let outcome = &this.promise.0;
+        outcome.end_watch();
         this.body.stop(&mut |payload| outcome.panicked(this.panicked, payload, group));
     }
 
@@ -146,6 +148,8 @@ struct Outcome<T> {
     /// The child's own slot, to have it polled when it is cancelled.
     child: Cell<KeptWaker>,
     cancelled: RefCell<Option<Cancelled>>,
+    /// Debug mode watches whether its group is polled after its cancel.
+    watch: Cell<Watch>,
     name: RefCell<Option<Cow<'static, str>>>,
     site: &'static Location<'static>,
 }
@@ -158,6 +162,7 @@ impl<T> Outcome<T> {
             joiner: Cell::new(KeptWaker::NOBODY),
             child: Cell::new(KeptWaker::NOBODY),
             cancelled: RefCell::new(None),
+            watch: Cell::new(Watch::NOTHING),
             name: RefCell::new(None),
             site,
         }
@@ -168,6 +173,11 @@ impl<T> Outcome<T> {
             Some(name) => format!("`{name}`, a child of a task group, spawned at {}", self.site),
             None => format!("a child of a task group, spawned at {}", self.site),
         }
+    }
+
+    /// The cancel was applied, or has come too late.
+    fn end_watch(&self) {
+        self.watch.take().end();
     }
 
     /// Its child has panicked: its group is told.
@@ -188,6 +198,7 @@ impl<T> Promise<T> {
         }
         self.0.value.replace(Some(value));
         drop(self.0.child.take());
+        self.0.end_watch();
         // A foreign waker that panics is none of the child's failures.
         self.0.joiner.take().wake_in_the_loop();
     }
@@ -256,7 +267,9 @@ impl<T> GroupHandle<T> {
             return false;
         }
         self.0.cancelled.replace(Some(Cancelled::by_current_task(why)));
-        self.0.child.take().wake();
+        let child = self.0.child.take();
+        self.0.watch.set(Watch::begin(Due::Cancel, &child, self.0.site));
+        child.wake();
         true
     }
 

@@ -20,6 +20,7 @@ use std::task::{Context, Poll};
 use lone_executor::children::{Batch, Child as Slot, Children};
 use lone_executor::cleanup::Adopter;
 use lone_executor::report;
+use lone_executor::watch::{Due, Watch};
 use lone_executor::{Cancelled, KeptWaker, Panic, Reason, trace};
 use pin_project_lite::pin_project;
 
@@ -43,6 +44,8 @@ pub(super) struct Shared<'env, E> {
     failures: RefCell<Vec<Failure<E>>>,
     /// Who polls the group.
     waker: Cell<KeptWaker>,
+    /// Debug mode watches whether it is polled after its cancel.
+    watch: Cell<Watch>,
     site: &'static Location<'static>,
 }
 
@@ -63,6 +66,7 @@ impl<'env, E> Shared<'env, E> {
             phase: RefCell::new(Phase::Open),
             failures: RefCell::new(Vec::new()),
             waker: Cell::new(KeptWaker::NOBODY),
+            watch: Cell::new(Watch::NOTHING),
             site,
         }
     }
@@ -107,7 +111,9 @@ impl<'env, E> Shared<'env, E> {
         if open {
             let cancelled = Cancelled::by_current_task(why);
             self.phase.replace(Phase::Cancelled(cancelled));
-            self.waker.replace(KeptWaker::NOBODY).wake();
+            let waker = self.waker.take();
+            self.watch.set(Watch::begin(Due::CancelOfGroup, &waker, self.site));
+            waker.wake();
         }
         open
     }
@@ -300,6 +306,7 @@ where
         }
         let Some(why) = this.shared.stopping() else { return false };
         *this.stopped = true;
+        this.shared.watch.take().end();
         if !*this.body_ended {
             let (failures, site) = (this.failures, this.shared.site);
             this.body.stop(&mut |payload| failures.push(panicked(THE_BODY, site, payload)));
@@ -361,6 +368,7 @@ impl<E, T, F: Future> GroupRun<'_, E, T, F> {
         let mut this = self.project();
         let shared = &**this.shared;
         shared.phase.replace(Phase::Closed);
+        shared.watch.take().end();
         let mut adopters = Vec::new();
         let mut panics = Vec::new();
         let mut keep = |abandoned: Result<Adopter, Payload>, who| match abandoned {

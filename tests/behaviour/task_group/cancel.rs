@@ -1,15 +1,21 @@
 //! Cancelling a child, and cancelling the group.
 
 use std::cell::RefCell;
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures_util::FutureExt as _;
-use lone_executor::{JoinError, Source, yield_now};
+use lone_executor::{Executor, JoinError, Settings, Source, yield_now};
 use lone_sync::GroupHandle;
+use lone_tests::bounded_park::BoundedPark;
 
 use super::{Done, Group, WELL, never, reason, stays, yields};
-use crate::help::{Flag, OnDrop, SayOnDrop, Trace, executor, hold_for_ever, run_until_idle};
+use crate::help::{
+    Flag, OnDrop, PATIENCE, SayOnDrop, Trace, assert_one_report, executor, executor_with,
+    hold_for_ever, record_reports, run_until_idle, take_reports,
+};
 
 // ----- a child ------------------------------------------------------------------------------------
 
@@ -125,6 +131,71 @@ fn cancel_in_a_group_that_nobody_polls_is_applied_when_somebody_does() {
         assert_eq!(trace.take(), "child");
         assert_eq!(reason(child.await), "enough");
     });
+}
+
+/// A loop in debug mode.
+fn debugging() -> Executor<BoundedPark> {
+    executor_with(Settings { debug: true, slow_poll: PATIENCE, ..Settings::default() })
+}
+
+/// Polls a group twice, as the task that runs.
+async fn poll_twice<F: Future + Unpin>(group: &mut F) {
+    for _ in 0..2 {
+        let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut *group).poll(cx))).await;
+        assert!(polled.is_pending());
+    }
+}
+
+// F30: debug mode says that a cancel waits for a group which is kept aside: of a child, or of it all.
+#[test]
+fn cancel_in_a_group_that_is_kept_aside_is_reported_in_debug_mode() {
+    record_reports();
+    for whole in [false, true] {
+        debugging().block_on(async {
+            let place = Rc::new(RefCell::new(None));
+            let mut group = Box::pin(Group::run(async |group| {
+                place.replace(Some((group.clone(), group.spawn(pending::<Done>()))));
+                WELL
+            }));
+            poll_twice(&mut group).await;
+            let (link, child) = place.take().expect("it was put there");
+            assert!(if whole { link.cancel("enough") } else { child.cancel("enough") });
+            yields(5).await;
+            let of = if whole { "the group that was started" } else { "the group of the child" };
+            assert_one_report(&["main has run without polling", of, "cancel.rs:", "kept aside"]);
+            assert!(group.await.is_ok());
+            yields(5).await;
+        });
+    }
+    assert_eq!(take_reports(), Vec::<String>::new());
+}
+
+// F30: one that is polled, or dropped, is not.
+#[test]
+fn cancel_in_a_group_that_is_polled_or_dropped_is_not_reported_in_debug_mode() {
+    record_reports();
+    debugging().block_on(async {
+        for whole in [false, true] {
+            for dropped in [false, true] {
+                let place = Rc::new(RefCell::new(None));
+                let mut group = Box::pin(Group::run(async |group| {
+                    place.replace(Some((group.clone(), group.spawn(pending::<Done>()))));
+                    WELL
+                }));
+                poll_twice(&mut group).await;
+                let (link, child) = place.take().expect("it was put there");
+                assert!(if whole { link.cancel("enough") } else { child.cancel("enough") });
+                if dropped {
+                    drop(group);
+                } else {
+                    assert!(group.await.is_ok());
+                }
+                yields(5).await;
+                assert!(child.is_finished());
+            }
+        }
+    });
+    assert_eq!(take_reports(), Vec::<String>::new());
 }
 
 // ----- the group ----------------------------------------------------------------------------------
