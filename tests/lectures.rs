@@ -4,6 +4,8 @@
 pub mod bank_account;
 #[path = "../examples/dining_philosophers.rs"]
 pub mod dining_philosophers;
+#[path = "../examples/exercise_2_group.rs"]
+pub mod exercise_2_group;
 #[path = "../examples/exercise_3_gate.rs"]
 pub mod exercise_3_gate;
 #[path = "../examples/lecture_21_tasks.rs"]
@@ -231,4 +233,33 @@ fn retries_with_the_same_seeds_make_the_same_pauses() {
     let once = pauses();
     assert_eq!(once, pauses());
     assert_ne!(once[1][0], once[3][0], "each caller has a seed of its own");
+}
+
+// SEM-177: the siblings are stopped at their awaits and clean up with awaits; then the error is there
+#[test]
+fn group_of_downloads_fails_when_its_children_have_cleaned_up() {
+    let it = run(exercise_2_group::program());
+    assert_eq!(it.failed_after, ms(150), "0.1 s until one breaks, 0.05 s for the slowest cleanup");
+    let happened: Vec<(u128, &str)> =
+        it.happened.iter().map(|(at, what)| (at.as_millis(), what.trim())).collect();
+    let [_title, begins @ .., (100, "image: the connection breaks"), (150, ended)] = &happened[..]
+    else {
+        panic!("nobody is complete: {happened:?}");
+    };
+    assert_eq!(begins, [(0, "page: begins"), (0, "image: begins"), (0, "font: begins")]);
+    assert_eq!(*ended, format!("the group has ended: {}", it.error));
+    assert!(it.error.ends_with("\n  - image: the connection was reset"), "{}", it.error);
+}
+
+// SEM-186, SEM-201: the error of an inner group is a branch of the outer one
+#[test]
+fn group_within_a_group_fails_with_a_tree() {
+    let it = run(exercise_2_group::program());
+    assert_eq!(it.nested_failed_after, ms(100 + 30 + 50), "the inner cleans up, then the outer");
+    let resets = ["image 2: the connection was reset", "image 3: the connection was reset"];
+    assert_eq!(it.nested_leaves, resets);
+    let lines: Vec<&str> = it.nested_error.lines().collect();
+    assert!(lines[0].starts_with("1 failure in the task group at "), "{lines:?}");
+    assert!(lines[1].starts_with("  - 2 failures in the task group at "), "{lines:?}");
+    assert_eq!(lines[2..], resets.map(|reset| format!("      - {reset}")));
 }
