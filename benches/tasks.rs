@@ -14,8 +14,12 @@
 //! | spawn10k | spawn 10,000 trivial tasks, then await them all: per task |
 //! | yield1000 | 1,000 tasks that yield 100 times each, by each runtime's own `yield_now`: per switch |
 //! | switch1000 | the same with a hand-written future that wakes itself at once: per switch |
+//! | join10k | spawn 10,000 tasks that wait once, then await them all: per task |
+//! | group10k | the same in a `TaskGroup`, beside tokio's `JoinSet`: per child |
+//! | gather10k | the same in a `gather`, beside `join_all` of the crate futures on tokio: per child |
 //! | timeout | make a timeout of 10 s round a future that is pending once, and drop it: each |
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
@@ -56,7 +60,7 @@ struct Workload {
     tokio: fn(&tokio::runtime::LocalRuntime),
 }
 
-const WORKLOADS: [Workload; 4] = [
+const WORKLOADS: [Workload; 7] = [
     Workload { name: "spawn10k", units: TASKS, lone: lone_spawn, tokio: tokio_spawn },
     Workload { name: "yield1000", units: YIELDERS * YIELDS, lone: lone_yield, tokio: tokio_yield },
     Workload {
@@ -65,6 +69,9 @@ const WORKLOADS: [Workload; 4] = [
         lone: lone_switch,
         tokio: tokio_switch,
     },
+    Workload { name: "join10k", units: TASKS, lone: lone_join, tokio: tokio_join },
+    Workload { name: "group10k", units: TASKS, lone: lone_group, tokio: tokio_group },
+    Workload { name: "gather10k", units: TASKS, lone: lone_gather, tokio: tokio_gather },
     Workload { name: "timeout", units: TIMEOUTS, lone: lone_timeout, tokio: tokio_timeout },
 ];
 
@@ -140,6 +147,78 @@ fn tokio_switch(runtime: &tokio::runtime::LocalRuntime) {
         for task in tasks {
             task.await.expect("it ends well");
         }
+    });
+}
+
+/// Waits once.
+async fn once(n: u64) -> u64 {
+    Once::default().await;
+    n
+}
+
+fn lone_join(runtime: &mut lone::Runtime) {
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..TASKS).map(|n| lone::spawn(once(n))).collect();
+        let mut sum = 0;
+        for task in tasks {
+            sum += task.await.expect("it ends well");
+        }
+        black_box(sum);
+    });
+}
+
+fn tokio_join(runtime: &tokio::runtime::LocalRuntime) {
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..TASKS).map(|n| tokio::task::spawn_local(once(n))).collect();
+        let mut sum = 0;
+        for task in tasks {
+            sum += task.await.expect("it ends well");
+        }
+        black_box(sum);
+    });
+}
+
+fn lone_group(runtime: &mut lone::Runtime) {
+    runtime.block_on(async {
+        let sum = std::cell::Cell::new(0);
+        let ran = lone::TaskGroup::<Infallible>::run(async |group| {
+            for n in 0..TASKS {
+                let sum = &sum;
+                drop(group.spawn(async move {
+                    sum.set(sum.get() + once(n).await);
+                    Ok::<(), Infallible>(())
+                }));
+            }
+            Ok::<(), Infallible>(())
+        });
+        ran.await.expect("nobody fails");
+        black_box(sum.get());
+    });
+}
+
+fn tokio_group(runtime: &tokio::runtime::LocalRuntime) {
+    runtime.block_on(async {
+        let mut set = tokio::task::JoinSet::new();
+        for n in 0..TASKS {
+            set.spawn_local(once(n));
+        }
+        let mut sum = 0;
+        while let Some(ended) = set.join_next().await {
+            sum += ended.expect("it ends well");
+        }
+        black_box(sum);
+    });
+}
+
+fn lone_gather(runtime: &mut lone::Runtime) {
+    runtime.block_on(async {
+        black_box(lone::gather((0..TASKS).map(once)).await);
+    });
+}
+
+fn tokio_gather(runtime: &tokio::runtime::LocalRuntime) {
+    runtime.block_on(async {
+        black_box(futures_util::future::join_all((0..TASKS).map(once)).await);
     });
 }
 

@@ -19,7 +19,8 @@
 //! - **Every error has one owner**: the group's error, or the report sink where the group is dropped.
 //! - **No borrow is held** while a child is polled, stopped or dropped: it may do anything to the group.
 //!
-//! Cost: two allocations a child, its future and its outcome; about 60 ns more than its own polls.
+//! Cost: two allocations a child, its future and its outcome, which are a third of the time; in all about
+//! 60 ns more than in a `gather` (bench `group10k`), and a third of what tokio's `JoinSet` takes.
 //!
 //! | file | question it answers |
 //! |---|---|

@@ -6,7 +6,7 @@
 //! ```
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -50,15 +50,10 @@ pin_project! {
 }
 
 impl<F: Future, T> Child<F, T> {
-    pub(super) fn new(
-        future: F,
-        site: &'static Location<'static>,
-        late: Option<Cancelled>,
-    ) -> (Child<F, T>, GroupHandle<T>) {
-        let outcome = Rc::new(Outcome::new(site));
-        let body = Guarded::new(future, "a child of a task group", site);
-        let handle = GroupHandle(outcome.clone());
-        (Child { body, promise: Promise(outcome), late, panicked: false }, handle)
+    #[inline]
+    pub(super) fn new(future: F, outcome: Rc<Outcome<T>>, late: Option<Cancelled>) -> Child<F, T> {
+        let body = Guarded::new(future, "a child of a task group", outcome.site);
+        Child { body, promise: Promise(outcome), late, panicked: false }
     }
 
     /// Drops its body where it waits.
@@ -74,7 +69,7 @@ impl<F: Future, T> Child<F, T> {
     #[cold]
     fn stopped<E>(self: Pin<&mut Self>, errors: CleanupErrors, group: &Shared<'_, E>) {
         let this = self.project();
-        let cancelled = this.promise.0.cancelled.borrow_mut().take();
+        let cancelled = this.promise.0.cancelled.take();
         let why = if *this.panicked { "it has panicked" } else { "its group ends" };
         let cancelled = cancelled.unwrap_or_else(|| Cancelled::of_group(why));
         let cancelled = cancelled.with_cleanup_errors(errors);
@@ -94,7 +89,7 @@ where
     X: IntoFailure<E>,
 {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, group: &Shared<'_, E>) -> Poll<()> {
-        if self.promise.0.cancelled.borrow().is_some() {
+        if self.promise.0.is_cancelled() {
             self.as_mut().drop_body(group);
         }
         drop(self.promise.0.child.replace(KeptWaker::new(cx.waker())));
@@ -106,7 +101,7 @@ where
             && !this.body.is_over()
             && let Some(why) = this.late.take()
         {
-            outcome.cancelled.borrow_mut().get_or_insert(why);
+            outcome.cancel(why);
             this.body.as_mut().stop(&mut told);
             polled = this.body.as_mut().poll(cx, &mut told);
         }
@@ -129,7 +124,7 @@ where
             return;
         }
         let outcome = self.promise.0.clone();
-        outcome.cancelled.borrow_mut().get_or_insert_with(|| why.clone());
+        outcome.cancel(why.clone());
         self.as_mut().drop_body(group);
         outcome.child.take().wake();
     }
@@ -140,39 +135,56 @@ where
 }
 
 /// What is left of a child when it has ended.
-struct Outcome<T> {
-    value: RefCell<Option<Result<T, JoinError>>>,
+pub(super) struct Outcome<T> {
+    value: Cell<Option<Result<T, JoinError>>>,
     ended: Cell<bool>,
     /// Who awaits the handle.
     joiner: Cell<KeptWaker>,
     /// The child's own slot, to have it polled when it is cancelled.
     child: Cell<KeptWaker>,
-    cancelled: RefCell<Option<Cancelled>>,
+    cancelled: Cell<Option<Cancelled>>,
     /// Debug mode watches whether its group is polled after its cancel.
     watch: Cell<Watch>,
-    name: RefCell<Option<Cow<'static, str>>>,
+    /// Boxed: most have none, and there are as many of these as children.
+    name: Cell<Option<Box<Cow<'static, str>>>>,
     site: &'static Location<'static>,
 }
 
 impl<T> Outcome<T> {
-    fn new(site: &'static Location<'static>) -> Outcome<T> {
+    pub(super) fn new(site: &'static Location<'static>) -> Outcome<T> {
         Outcome {
-            value: RefCell::new(None),
+            value: Cell::new(None),
             ended: Cell::new(false),
             joiner: Cell::new(KeptWaker::NOBODY),
             child: Cell::new(KeptWaker::NOBODY),
-            cancelled: RefCell::new(None),
+            cancelled: Cell::new(None),
             watch: Cell::new(Watch::NOTHING),
-            name: RefCell::new(None),
+            name: Cell::new(None),
             site,
         }
     }
 
     fn describe(&self) -> String {
-        match &*self.name.borrow() {
+        let name = self.name.take();
+        let described = match &name {
             Some(name) => format!("`{name}`, a child of a task group, spawned at {}", self.site),
             None => format!("a child of a task group, spawned at {}", self.site),
-        }
+        };
+        self.name.set(name);
+        described
+    }
+
+    fn is_cancelled(&self) -> bool {
+        let cancelled = self.cancelled.take();
+        let is_cancelled = cancelled.is_some();
+        self.cancelled.set(cancelled);
+        is_cancelled
+    }
+
+    /// Keeps the first reason.
+    fn cancel(&self, why: Cancelled) {
+        let before = self.cancelled.take();
+        self.cancelled.set(before.or(Some(why)));
     }
 
     /// The cancel was applied, or has come too late.
@@ -196,7 +208,7 @@ impl<T> Promise<T> {
         if self.0.ended.replace(true) {
             return;
         }
-        self.0.value.replace(Some(value));
+        self.0.value.set(Some(value));
         drop(self.0.child.take());
         self.0.end_watch();
         // A foreign waker that panics is none of the child's failures.
@@ -207,7 +219,7 @@ impl<T> Promise<T> {
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         if !self.0.ended.get() {
-            let cancelled = self.0.cancelled.borrow_mut().take();
+            let cancelled = self.0.cancelled.take();
             let cancelled =
                 cancelled.unwrap_or_else(|| Cancelled::of_group("its group was dropped"));
             self.keep(Err(JoinError::Cancelled(cancelled)));
@@ -231,17 +243,21 @@ impl<T> Drop for Promise<T> {
 pub struct GroupHandle<T>(Rc<Outcome<T>>);
 
 impl<T> GroupHandle<T> {
+    pub(super) fn new(outcome: Rc<Outcome<T>>) -> GroupHandle<T> {
+        GroupHandle(outcome)
+    }
+
     /// The handle of a child that a group has not taken.
     pub(super) fn refused(site: &'static Location<'static>) -> GroupHandle<T> {
         let outcome = Outcome::new(site);
         outcome.ended.set(true);
-        outcome.value.replace(Some(Err(JoinError::GroupClosed)));
+        outcome.value.set(Some(Err(JoinError::GroupClosed)));
         GroupHandle(Rc::new(outcome))
     }
 
     /// Gives the child a name, for reports.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> GroupHandle<T> {
-        self.0.name.replace(Some(name.into()));
+        self.0.name.set(Some(Box::new(name.into())));
         self
     }
 
@@ -263,10 +279,10 @@ impl<T> GroupHandle<T> {
     /// Nothing of it runs inside this call: its group drops its body where it waits, in its next
     /// poll, and awaits its cleanups. It does not count as failed.
     pub fn cancel(&self, why: impl Into<Reason>) -> bool {
-        if self.is_finished() || self.0.cancelled.borrow().is_some() {
+        if self.is_finished() || self.0.is_cancelled() {
             return false;
         }
-        self.0.cancelled.replace(Some(Cancelled::by_current_task(why)));
+        self.0.cancel(Cancelled::by_current_task(why));
         let child = self.0.child.take();
         self.0.watch.set(Watch::begin(Due::Cancel, &child, self.0.site));
         child.wake();
@@ -278,7 +294,7 @@ impl<T> GroupHandle<T> {
         if !self.is_finished() {
             return None;
         }
-        let value = self.0.value.borrow_mut().take();
+        let value = self.0.value.take();
         Some(value.unwrap_or(Err(JoinError::Taken)))
     }
 }

@@ -24,7 +24,7 @@ use lone_executor::watch::{Due, Watch};
 use lone_executor::{Cancelled, KeptWaker, Panic, Reason, trace};
 use pin_project_lite::pin_project;
 
-use super::child::{Child, GroupHandle, Member};
+use super::child::{Child, GroupHandle, Member, Outcome};
 use super::error::{Failure, GroupError, IntoFailure};
 use super::guarded::{Guarded, Payload};
 use crate::scoped::Ended;
@@ -93,8 +93,9 @@ impl<'env, E> Shared<'env, E> {
             drop(future);
             return GroupHandle::refused(site);
         };
-        let (child, handle) = Child::new(future, site, late);
-        let child = Box::pin(child);
+        let outcome = Rc::new(Outcome::new(site));
+        let handle = GroupHandle::new(outcome.clone());
+        let child = Box::pin(Child::new(future, outcome, late));
         // It may panic, also after it has given out a place: that is then nobody's.
         let index = self.children.insert();
         self.alive.set(self.alive.get() + 1);
