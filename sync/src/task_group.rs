@@ -96,7 +96,7 @@ impl<'env, E> TaskGroup<'env, E> {
     /// `Ok(None)`: the group was [cancelled](TaskGroup::cancel), and the body had not ended.
     ///
     /// Body and children return `Result`s whose errors are `E`, or [`GroupError<E>`] of an inner group,
-    /// which then becomes a branch of the tree.
+    /// which then becomes a branch of the tree; or [`Failure<E>`], where `?` is to take both.
     ///
     /// # Errors
     ///
@@ -158,6 +158,11 @@ impl<'env, E> TaskGroup<'env, E> {
     /// into a group that was cancelled runs to its first await that has to wait, and is stopped there.
     ///
     /// asyncio: `TaskGroup.create_task`.
+    ///
+    /// # Panics
+    ///
+    /// If the loop has no room for another child. Where a foreign waker panics that has to be woken so
+    /// that the child is polled, that goes on from here, and the child is not spawned.
     #[track_caller]
     pub fn spawn<T, X>(&self, future: impl Future<Output = Result<T, X>> + 'env) -> GroupHandle<T>
     where
@@ -174,9 +179,12 @@ impl<'env, E> TaskGroup<'env, E> {
         }
     }
 
-    /// Stops body and children where they wait; the group then ends without an error.
+    /// Stops body and children where they wait; the group then ends without an error, unless somebody
+    /// fails on the way.
     ///
-    /// Returns `false` if it has ended, or is stopping already. Nothing is dropped within this call.
+    /// Returns `false` if it has ended, or is stopping already. Nothing is dropped within this call: the
+    /// group does it when it is polled next, and polls nobody who was woken meanwhile. Whoever calls it
+    /// from within goes on to his next await that has to wait.
     ///
     /// asyncio: `TaskGroup.cancel`, new in 3.15. trio: `nursery.cancel_scope.cancel()`.
     ///

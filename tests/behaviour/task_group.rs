@@ -263,8 +263,11 @@ fn child_spawned_inside_another_loop_runs_in_the_loop_of_its_group() {
     }));
     assert_eq!(run_until_idle(&mut executor), 1);
     let group: Group<'static> = place.take().expect("the body has put it there");
-    let other = Executor::new(ThreadPark::new()).expect("a loop index is free");
-    let child = { other }.block_on(async { group.spawn(async { Ok::<_, &str>("home") }) });
+    let mut child = None;
+    Executor::new(ThreadPark::new()).expect("a loop index is free").block_on(async {
+        child = Some(group.spawn(async { Ok::<_, &str>("home") }));
+    });
+    let child = child.expect("it was spawned");
     assert!(!child.is_finished());
     assert_eq!(run_until_idle(&mut executor), 1);
     assert_eq!(child.now_or_never().expect("it has ended").expect("well"), "home");

@@ -234,7 +234,8 @@ impl<T> Drop for Promise<T> {
 /// # Errors
 ///
 /// [`JoinError::Cancelled`] if the child was stopped; [`JoinError::Failed`] if it has failed or
-/// panicked, for its error is its group's; [`JoinError::GroupClosed`] if its group did not take it.
+/// panicked, for its error is its group's; [`JoinError::GroupClosed`] if its group did not take it;
+/// [`JoinError::Itself`] if the child awaits its own handle; [`JoinError::Taken`] at the second time.
 ///
 /// # Cancellation
 ///
@@ -267,7 +268,8 @@ impl<T> GroupHandle<T> {
         self.0.site
     }
 
-    /// Whether it has ended, its cleanups included.
+    /// Whether it has ended, its cleanups included; those of a group that was dropped are awaited by
+    /// the scope around, and its children count as ended at once.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.ended.get()
