@@ -13,15 +13,19 @@
 //! Invariants:
 //! - **Closed once**: the resource is in the guard until its close has begun; the running close is
 //!   in the other guard until it has ended.
+//! - **The body is a scope**: what it has dropped cleans up before the resource is closed.
 //! - **Where it was**: a close that is dropped half way is handed over as it is, not begun again.
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use lone_executor::cleanup::{BoxError, adopt};
+
+use crate::scoped::{Ended, Scoped};
 
 /// Something that has to be closed with awaits: a transaction, a connection that says goodbye.
 ///
@@ -67,10 +71,11 @@ pub trait AsyncClose: 'static {
 
 /// Runs `body` with a resource that is closed in any case, with awaits.
 ///
-/// When the body ends, the resource is closed before this returns. When this future is dropped half
-/// way (cancelled, timed out, lost a race), or unpolled, or the body panics, the close is *adopted*:
-/// the scope around, whoever has dropped it, runs it to its end before it reports. Scopes are tasks, timeouts,
-/// groups, [`Scope`](crate::Scope)s and main. Several within one another are closed innermost first.
+/// When the body ends, the resource is closed before this returns, but after the cleanups of what the
+/// body itself has dropped. When this future is dropped half way (cancelled, timed out, lost a race),
+/// or unpolled, or the body panics, the close is *adopted*: the scope around, whoever has dropped it,
+/// runs it to its end before it reports. Scopes are tasks, timeouts, groups, [`Scope`](crate::Scope)s,
+/// main, and the bodies of `using`. Several within one another are closed innermost first.
 ///
 /// Nobody can cancel a close; it may have a [`timeout`](crate::timeout()) of its own inside.
 ///
@@ -124,6 +129,7 @@ pub trait AsyncClose: 'static {
 ///     assert!(lone::timeout(Duration::from_millis(1), endless).await.is_err());
 /// });
 /// ```
+#[track_caller]
 pub fn using<R, T>(
     resource: R,
     body: impl AsyncFnOnce(&mut R) -> T,
@@ -131,12 +137,21 @@ pub fn using<R, T>(
 where
     R: AsyncClose,
 {
+    let site = Location::caller();
     // Made here, not in the first poll: a task may be cancelled before that.
     let guard = Guard(Some(resource));
     async move {
         // The order of these two is that in which they go where this is never polled.
         let (body, mut guard) = (body, guard);
-        let output = body(guard.0.as_mut().expect("it is there until it is closed")).await;
+        let output = {
+            let body = body(guard.0.as_mut().expect("it is there until it is closed"));
+            // A scope: what the body has dropped may need the resource until it has cleaned up.
+            let mut scope = pin!(Scoped::new(body, "a using", site));
+            match poll_fn(|cx| scope.as_mut().poll(cx)).await {
+                Ended::Output(output) => output,
+                Ended::Stopped(_) => unreachable!("nobody stops it"),
+            }
+        };
         let resource = guard.0.take().expect("the body has only borrowed it");
         match Closing(Some(Box::pin(resource.close()))).await {
             Ok(()) => Ok(output),
@@ -176,6 +191,7 @@ where
 ///     assert!(work.await.is_err(), "it has cleaned up by now");
 /// });
 /// ```
+#[track_caller]
 pub fn finally<T>(
     body: impl Future<Output = T>,
     cleanup: impl Future<Output = ()> + 'static,

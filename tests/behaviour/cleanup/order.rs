@@ -45,6 +45,21 @@ fn resources_within_one_another_are_closed_innermost_first_when_their_bodies_end
     assert_eq!(trace.take(), "b-begins b-closed a-begins a-closed");
 }
 
+// F5: a pool is not closed while a connection that its body has dropped says goodbye.
+#[test]
+fn resource_is_closed_when_what_its_body_has_dropped_has_cleaned_up() {
+    let trace = Trace::default();
+    executor().block_on(async {
+        let pool = using(Resource::new(&trace, "pool"), async |_| {
+            let slow = Resource::new(&trace, "conn").with_awaits(3);
+            drop_by_select(used(slow, pending::<()>())).await;
+            trace.say("body-ends");
+        });
+        assert!(pool.await.is_ok());
+    });
+    assert_eq!(trace.take(), "body-ends conn-begins conn-closed pool-begins pool-closed");
+}
+
 // F5: what an inner scope has begun is one entry: what is around it waits for all of that.
 #[test]
 fn queue_of_a_scope_that_is_dropped_is_one_entry_of_its_owners() {
