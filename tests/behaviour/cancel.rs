@@ -111,7 +111,7 @@ fn cancel_in<T>(place: &RefCell<Option<JoinHandle<T>>>, why: &'static str) -> bo
     handle.as_ref().expect("the handle is there").cancel(why)
 }
 
-// SEM-56, C-84: it goes on to its next await, and is stopped there.
+// SEM-56, SEM-80, C-84: it goes on to its next await, and is stopped there.
 #[test]
 fn task_cancelling_itself_goes_on_to_its_next_await() {
     let trace = Trace::default();

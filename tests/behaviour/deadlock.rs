@@ -725,7 +725,7 @@ fn report_of_thousands_in_a_chain_or_a_ring_is_made_in_no_time() {
 
 // ----- what the report says ------------------------------------------------------------------------
 
-// SEM-22: names, lines and ends, as they are written here.
+// SEM-22, SEM-381: names, lines and ends, as they are written here.
 #[test]
 fn report_tells_names_and_lines() {
     let (event, lines) = (Event::new(), Cell::new((0, 0)));

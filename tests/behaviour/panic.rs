@@ -81,7 +81,7 @@ fn detached_task_panicking_is_reported_at_once_with_name_and_line() {
     assert_eq!(take_reports(), [""; 0], "and not again");
 }
 
-// SEM-41: the last owner decides: a handle dropped unread reports in that very moment.
+// SEM-41, SEM-378: the last owner decides: a handle dropped unread reports in that very moment.
 #[test]
 fn handle_of_a_panicked_task_dropped_unread_reports_in_that_moment() {
     record_reports();
@@ -292,4 +292,29 @@ fn logger_panicking_while_it_is_told_of_a_panic_leaves_the_loop_in_order() {
     drop(executor.spawn(async { panic!("the next one") }));
     run_until_idle(&mut executor);
     assert_one_report(&["Task-3", "the next one"]);
+}
+
+// C-103: the borrow is found out in the task that comes second, by name; the others and the loop go on.
+#[test]
+fn borrow_held_over_an_await_panics_in_the_other_task_by_name() {
+    record_reports();
+    let shared = Rc::new(RefCell::new(0));
+    let mut executor = executor();
+    let (held, came_second) = executor.block_on(async {
+        let (first, second) = (shared.clone(), shared.clone());
+        #[expect(clippy::await_holding_refcell_ref, reason = "the mistake that is shown here")]
+        let holds = spawn(async move {
+            let mut borrow = first.borrow_mut();
+            yield_now().await;
+            *borrow += 1;
+        });
+        let borrows = spawn(async move { *second.borrow_mut() += 10 }).named("second");
+        (holds.await, borrows.await)
+    });
+    assert!(held.is_ok());
+    let panic = panic_of(came_second);
+    assert!(panic.to_string().starts_with("Task-2 `second`, spawned at "), "{panic}");
+    assert!(panic.message().contains("already"), "{panic}");
+    assert_eq!(*shared.borrow(), 1);
+    assert_eq!(take_reports(), [""; 0], "it was joined");
 }

@@ -31,6 +31,7 @@ fn beside<T: Send + 'static>(
 }
 
 // SEM-47: made, polled and dropped on the loop's thread, so it may hold an Rc.
+// SEM-301: and the thread waits for it.
 #[test]
 fn future_spawned_from_another_thread_is_made_and_run_on_the_loops_thread() {
     let mut executor = executor();
@@ -186,6 +187,7 @@ fn remote_handle_dropped_lets_the_task_run_to_its_end() {
 }
 
 // SEM-23: closed; what was given is dropped here.
+// SEM-301: after the end it is refused.
 #[test]
 fn remote_used_after_its_loop_has_ended_says_closed_and_drops_what_it_was_given() {
     let executor = executor();

@@ -312,7 +312,7 @@ fn sleep_dropped_when_it_is_due_leaves_no_timer_and_wakes_nobody() {
     assert_eq!(counter.wakes(), 0);
 }
 
-// SEM-85: nine of ten go, and one far away stays.
+// SEM-85, C-69: nine of ten go, and one far away stays.
 #[test]
 fn many_sleeps_dropped_leave_the_far_one_as_the_next_deadline() {
     let mut runtime = paused();

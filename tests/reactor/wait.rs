@@ -97,3 +97,26 @@ fn shutdown_with_tasks_that_sleep_accept_and_panic_leaves_nothing_behind() {
     let left = runtime.statistics();
     assert_eq!((left.tasks, left.slots, left.timers, left.sources), (0, 0, 0, 0));
 }
+
+// SEM-392: what a loop has to do can be read off it.
+#[test]
+fn statistics_count_tasks_children_timers_sockets_and_turns() {
+    let mut runtime = paused();
+    let before = runtime.statistics();
+    assert_eq!((before.tasks, before.slots, before.timers, before.sources), (0, 0, 0, 0));
+    let listener = runtime.block_on(async {
+        drop(spawn(sleep(secs(1))));
+        drop(spawn(lone::gather([sleep(secs(2)), sleep(secs(3))])));
+        yield_now().await;
+        yield_now().await;
+        TcpListener::bind(ANY).expect("a port is free")
+    });
+    let during = runtime.statistics();
+    assert_eq!((during.tasks, during.slots, during.groups), (2, 4, 1));
+    assert_eq!((during.timers, during.sources, during.ready), (3, 1, 0));
+    assert!(during.turns > before.turns);
+    drop(listener);
+    runtime.block_on(sleep(secs(4)));
+    let after = runtime.statistics();
+    assert_eq!((after.tasks, after.slots, after.timers, after.sources), (0, 0, 0, 0));
+}
