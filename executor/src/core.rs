@@ -13,6 +13,7 @@ use std::task::{Context, Waker};
 
 use log::Level;
 
+use crate::attached::Attachments;
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Reason, Source};
 use crate::cell::{self, Joined, Task};
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) idle: Idle,
     /// The line of the main that ran last, for reports.
     pub(crate) main_site: Cell<Option<&'static Location<'static>>>,
+    pub(crate) attachments: Attachments,
     /// The root that is being polled: a task or main.
     root: Cell<Option<Num>>,
     /// The child that is being polled, on behalf of `root`.
@@ -97,6 +99,7 @@ impl Core {
             adopters: Adopters::default(),
             idle: Idle::default(),
             main_site: Cell::new(None),
+            attachments: Attachments::default(),
             root: Cell::new(None),
             child: Cell::new(None),
             tasks_made: Cell::new(0),

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use crate::attached::Attached;
 use crate::awaits;
 use crate::budget::{self, Budget};
 use crate::core::{Core, Phase, shutdown_reason};
@@ -372,6 +373,11 @@ impl<P: Park> Executor<P> {
         handle
     }
 
+    /// Attaches something that ends with this loop: see [`attached`](crate::attached()).
+    pub fn attach(&self, thing: impl Attached) {
+        self.core.attachments.add(Rc::new(thing));
+    }
+
     /// A handle to this loop that may go to other threads.
     #[must_use]
     pub fn remote(&self) -> Remote {
@@ -457,6 +463,8 @@ impl<P: Park> Executor<P> {
                 report::unread_panic(&Panic::new(whose.to_owned(), payload));
             }
         }
+        // After the inbox: a thread that waits for this loop has to hear that it has ended.
+        self.core.attachments.end();
     }
 
     /// Makes this the running loop of this thread until the guard is dropped.

@@ -69,6 +69,8 @@ struct State {
     closed: bool,
     /// How many handles there are that may put anything in.
     remotes: usize,
+    /// How many jobs are done for the loop elsewhere.
+    jobs: usize,
 }
 
 impl Inbox {
@@ -142,11 +144,64 @@ impl Inbox {
         let _ = self.push(Item::Judge);
     }
 
+    /// The last of such a handle: puts `item` in, and the handle is gone.
+    pub(crate) fn push_last(&self, item: Item) {
+        let mut state = self.lock();
+        state.remotes -= 1;
+        if state.closed {
+            return;
+        }
+        state.items.push(item);
+        self.pending.store(true, Ordering::Release);
+        let parked = std::mem::take(&mut state.parked);
+        drop(state);
+        if parked {
+            self.unpark.unpark();
+        }
+    }
+
+    /// Such a handle has gone, and the loop need not be told: it runs on this thread, or has other
+    /// hope.
+    pub(crate) fn forget_remote(&self) {
+        self.lock().remotes -= 1;
+    }
+
+    /// Somebody elsewhere begins, or goes on, to do something for the loop.
+    pub(crate) fn add_job(&self) {
+        self.lock().jobs += 1;
+    }
+
+    /// It has been done, or waits for the loop: after the last one the loop judges anew, and its
+    /// clock may jump.
+    pub(crate) fn remove_job(&self) {
+        let mut state = self.lock();
+        state.jobs -= 1;
+        let last = state.jobs == 0;
+        drop(state);
+        if last {
+            // A loop that has ended judges nobody any more.
+            let _ = self.push(Item::Judge);
+        }
+    }
+
+    /// Whether anything is done for the loop elsewhere. Read before [`Inbox::is_pending`]: a job puts
+    /// its wake in before it is removed.
+    pub(crate) fn has_jobs(&self) -> bool {
+        self.lock().jobs > 0
+    }
+
+    /// Whether a loop that counts as parked must not let time pass: a job is under way, or word of
+    /// one has come in since. Both under one lock, as for [`Inbox::is_deserted`].
+    pub(crate) fn holds_clock(&self) -> bool {
+        let state = self.lock();
+        state.jobs > 0 || !state.parked
+    }
+
     /// Whether nothing is in, and nobody is left who could put anything in. Both under one lock: a
     /// handle that puts something in and goes is seen in one of the two.
     pub(crate) fn is_deserted(&self) -> bool {
         let state = self.lock();
-        state.items.is_empty() && state.remotes == 0
+        state.items.is_empty() && state.remotes == 0 && state.jobs == 0
     }
 
     /// From here on nothing gets in; returns what was not drained.
@@ -282,6 +337,45 @@ mod models {
             let woken = items.iter().any(|item| matches!(item, Item::Wake(_)));
             assert!(woken || !inbox.is_deserted(), "a wake was on its way");
             remote.join().expect("the remote ends well");
+        });
+    }
+
+    #[test]
+    fn a_last_wake_is_never_judged_to_have_left_nothing_and_never_slept_through() {
+        loom::model(|| {
+            let bell = Arc::new(Bell::default());
+            let inbox = loom::sync::Arc::new(Inbox::new(bell.clone()));
+            inbox.add_remote();
+            let remote = {
+                let inbox = inbox.clone();
+                thread::spawn(move || inbox.push_last(Item::Wake(num(3))))
+            };
+            assert!(!inbox.is_deserted(), "there, or on its way");
+            assert_eq!(slots(&run_loop(&inbox, &bell, 1)), [3]);
+            assert!(inbox.is_deserted());
+            remote.join().expect("the remote ends well");
+        });
+    }
+
+    #[test]
+    fn a_job_that_wakes_and_ends_never_lets_the_clock_pass_its_wake() {
+        loom::model(|| {
+            let inbox = loom::sync::Arc::new(Inbox::new(Arc::new(Bell::default())));
+            inbox.add_job();
+            let job = {
+                let inbox = inbox.clone();
+                thread::spawn(move || {
+                    assert!(inbox.push(Item::Wake(num(3))).is_ok());
+                    inbox.remove_job();
+                })
+            };
+            let mut items = Vec::new();
+            inbox.drain(&mut items);
+            if inbox.prepare_to_park() {
+                let woken = items.iter().any(|item| matches!(item, Item::Wake(_)));
+                assert!(woken || inbox.holds_clock(), "a wake was on its way");
+            }
+            job.join().expect("the job ends well");
         });
     }
 

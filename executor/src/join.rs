@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,6 +36,8 @@ pub enum JoinError {
     Failed,
     /// The group takes no children any more: one has failed, or all have ended.
     GroupClosed,
+    /// The system refuses the thread on which it should have run: nothing of it has run.
+    NoThread(io::Error),
 }
 
 impl JoinError {
@@ -61,6 +64,7 @@ impl fmt::Display for JoinError {
             JoinError::Itself => f.write_str("a task awaits its own handle, which cannot end"),
             JoinError::Failed => f.write_str("the child has failed, and its group has the error"),
             JoinError::GroupClosed => f.write_str("the group takes no children any more"),
+            JoinError::NoThread(error) => write!(f, "the system refuses a thread: {error}"),
         }
     }
 }
@@ -70,6 +74,7 @@ impl std::error::Error for JoinError {
         match self {
             JoinError::Cancelled(cancelled) => Some(cancelled),
             JoinError::Panicked(panic) => Some(panic),
+            JoinError::NoThread(error) => Some(error),
             JoinError::Taken
             | JoinError::LoopClosed
             | JoinError::Itself

@@ -28,7 +28,9 @@
 //! | `join`, `cancelled`, `panicked` | how does a task end, and who learns of it? |
 //! | `cleanup` | what of it has to be awaited when a future is dropped? |
 //! | `children`, `pinned` | how does one future poll many? |
-//! | `inbox`, `registry`, `remote` | how does another thread reach a loop? |
+//! | `inbox`, `registry`, `remote`, `remote_waker` | how does another thread reach a loop? |
+//! | `in_flight`, `thread_wait` | what does another thread do for a loop, and does it wait? |
+//! | `attached` | what else ends with a loop? |
 //! | `park` | who waits? |
 //! | `deadlock`, `stall` | what if nobody can be woken any more, or only by others? |
 //! | `snapshot`, `task_info`, `everybody`, `awaits`, `holder` | who is there, and who waits for whom? |
@@ -50,6 +52,7 @@ pub mod report;
 pub mod trace;
 pub mod watch;
 
+mod attached;
 mod awaits;
 mod block;
 mod cancelled;
@@ -62,6 +65,7 @@ mod everybody;
 mod executor;
 mod holder;
 mod idle;
+mod in_flight;
 mod inbox;
 mod join;
 mod num;
@@ -72,6 +76,7 @@ mod pinned;
 mod random;
 mod registry;
 mod remote;
+mod remote_waker;
 mod route;
 mod run_error;
 mod schedule;
@@ -82,9 +87,11 @@ mod spawn;
 mod stall;
 mod task_id;
 mod task_info;
+mod thread_wait;
 mod waker;
 mod yield_now;
 
+pub use attached::{Attached, attached, find_attached};
 pub use cancelled::{Cancelled, Reason, Source};
 pub use current::{current_task, is_running, remote};
 pub use deadlock::Deadlock;
@@ -92,6 +99,7 @@ pub use everybody::Waiting;
 pub use executor::Executor;
 pub use holder::{HeldBy, Holder, Taken};
 pub use idle::{AllBlocked, wait_all_tasks_blocked};
+pub use in_flight::{InFlight, is_clock_held};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;
 pub use panicked::Panic;
@@ -100,6 +108,7 @@ pub use pinned::Pinned;
 pub use random::{Random, random_below};
 pub use registry::{LoopNumber, Outside, outside};
 pub use remote::{Closed, Remote, RemoteJoin};
+pub use remote_waker::RemoteWaker;
 pub use route::KeptWaker;
 pub use run_error::RunError;
 pub use schedule::{Choose, Left, Ready};
@@ -109,5 +118,6 @@ pub use spawn::spawn;
 pub use stall::{OnStall, Stalled};
 pub use task_id::TaskId;
 pub use task_info::{TaskInfo, all_tasks};
+pub use thread_wait::wait_on_thread;
 pub use waker::number;
 pub use yield_now::{YieldNow, yield_now};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::cancelled::{Cancelled, Reason, Source};
@@ -15,6 +15,7 @@ use crate::inbox::{Inbox, Item};
 use crate::join::JoinError;
 use crate::panicked::Panic;
 use crate::report;
+use crate::thread_wait::wait_on_thread;
 use crate::waker::running;
 
 /// The loop has ended: nothing was done.
@@ -87,7 +88,7 @@ impl Remote {
         F::Output: Send + 'static,
     {
         let site = Location::caller();
-        let shared = Arc::new(Shared { state: Mutex::new(State::new()), done: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new()) });
         let promise = Promise(shared.clone());
         let call = move || {
             let made = catch_unwind(AssertUnwindSafe(make));
@@ -118,7 +119,6 @@ impl fmt::Debug for Remote {
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    done: Condvar,
 }
 
 struct State<T> {
@@ -177,7 +177,6 @@ impl<T> Promise<T> {
         state.outcome = Some(outcome);
         let joiner = state.joiner.take();
         drop(state);
-        self.0.done.notify_all();
         if let Some(joiner) = joiner {
             joiner.wake();
         }
@@ -338,7 +337,8 @@ pub struct RemoteJoin<T> {
 }
 
 impl<T> RemoteJoin<T> {
-    /// Blocks this thread until the outcome is there.
+    /// Blocks this thread until the outcome is there. A job of the loop's pool that waits here does not
+    /// hold a virtual clock meanwhile.
     ///
     /// # Errors
     ///
@@ -348,18 +348,14 @@ impl<T> RemoteJoin<T> {
     ///
     /// If a loop runs on this thread: it would stand still, for ever if it is the task's own.
     #[track_caller]
-    pub fn wait(self) -> Result<T, JoinError> {
+    pub fn wait(mut self) -> Result<T, JoinError> {
         assert!(
             running(|_| ()).is_none(),
             "RemoteJoin::wait would block the loop that runs on this thread: `.await` it instead"
         );
         // It cannot cancel any more, and the task's waker would stand for somebody who might.
         self.detach();
-        let state = self.shared.lock();
-        let waited = self.shared.done.wait_while(state, |s| s.outcome.is_none() && !s.taken);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.taken = true;
-        state.outcome.take().unwrap_or(Err(JoinError::Taken))
+        wait_on_thread(&mut self, None).expect("there is no deadline")
     }
 
     /// Asks that the task be stopped, as [`JoinHandle::cancel`](crate::JoinHandle::cancel) does. `false`: it has ended.

@@ -12,8 +12,9 @@
 //!   the nanosecond. (Where there is no timerfd, mio's timeout rounds up to the millisecond.)
 //! - **The descriptor tells all**: sockets, inbox and next deadline make the one epoll descriptor
 //!   readable; `rest` sees to the deadline before a host waits for it in our place.
-//! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, and nobody
-//!   waits for bytes in flight or for an outside peer (see [`Jump`] and `ends`).
+//! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, no job is under
+//!   way on another thread, and nobody waits for bytes in flight or for an outside peer (see [`Jump`]
+//!   and `ends`).
 //! - **A clock that only somebody moves is no hope**: its timers wake nobody by themselves.
 
 use std::cell::Cell;
@@ -243,6 +244,11 @@ impl Reactor {
             return Ok(());
         };
         let moved = self.local.clock().is_moved_to(next);
+        // A job on another thread takes real time, whose end comes before the next deadline.
+        if !moved && lone_executor::is_clock_held() {
+            self.wait(limit)?;
+            return Ok(());
+        }
         let awaited = self.local.sources.borrow().awaited();
         if awaited != Awaited::Nobody {
             let quiet = match jump {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | nobody | a deadlock, as soon as everybody was asked |
 //! | only clones of wakers in the hands of code that is not lone's | a stall, after a while (see `stall`) |
-//! | a timer, a task that waits for a descriptor, a `Remote` | the loop parks |
+//! | a timer, a task that waits for a descriptor, a `Remote`, a job on a thread | the loop parks |
 //!
 //! Invariant: **judged after the last user code**. Asking polls everybody, and may change who is left;
 //! so a verdict is given only if it still holds then.
@@ -53,8 +53,10 @@ impl<P: Park> Executor<P> {
             return Hope::Somebody;
         }
         if let Some(Schedule::Chosen { .. }) = self.schedule {
-            // Whoever holds a clone or a `Remote` lives on this thread too, and waits.
-            return if self.core.inbox.is_pending() { Hope::Somebody } else { Hope::Nobody };
+            // Whoever holds a clone or a `Remote` lives on this thread too, and waits; a job does not.
+            let inbox = &self.core.inbox;
+            let somebody = inbox.has_jobs() || inbox.is_pending();
+            return if somebody { Hope::Somebody } else { Hope::Nobody };
         }
         if !self.core.inbox.is_deserted() {
             Hope::Somebody
