@@ -25,6 +25,7 @@
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
 //! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
+//! | pass items to threads | [`bridge`] |
 //! | talk to others | [`net`], [`Remote`] |
 //! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`], [`Builder::debug`] |
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
@@ -63,6 +64,7 @@ pub use lone_executor::{
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;
+pub use lone_threads::bridge;
 pub use time::{interval, sleep, sleep_until};
 
 /// An `async fn main` on lone. See [`Builder`] for the options that it takes as `key = value`.

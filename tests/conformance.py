@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 TABLE = HERE / "CONFORMANCE.md"
 BEHAVIOURS = HERE / "behaviours.md"
-SOURCES = ["tests", "executor/src", "reactor/src", "sync/src"]
+SOURCES = ["tests", "executor/src", "reactor/src", "sync/src", "threads/src"]
 BEGIN, END = "<!-- by hand: begin -->", "<!-- by hand: end -->"
 
 NUMBER = r"(?:SEM-\d+|F\d+|C-\d+)"

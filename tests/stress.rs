@@ -214,3 +214,76 @@ fn spawns_from_four_threads_are_all_run_and_answered() {
     executor.block_on(counter.wait_for(THREADS));
     join(threads);
 }
+
+// ----- bridges -------------------------------------------------------------------------------------
+
+const ITEMS: usize = 100_000;
+
+/// Asserts that each thread's items came in order, and that all came.
+fn assert_all_in_order(got: &[(usize, usize)]) {
+    let mut next = [0; THREADS];
+    for (thread, n) in got {
+        assert_eq!(*n, next[*thread], "of thread {thread}");
+        next[*thread] += 1;
+    }
+    assert_eq!(next, [ITEMS / THREADS; THREADS]);
+}
+
+// SEM-425, SEM-426: 100,000 items from four threads: none is lost, and each thread's are in order.
+#[test]
+fn items_of_four_threads_reach_the_loop_in_the_order_of_each() {
+    let (put, get) = lone::bridge::to_loop(8);
+    let threads = threads(move |thread| {
+        for n in 0..ITEMS / THREADS {
+            put.put((thread, n)).expect("the loop gets all");
+        }
+    });
+    let got = executor().block_on(async {
+        let mut got = Vec::with_capacity(ITEMS);
+        while let Some(item) = get.next().await {
+            got.push(item);
+        }
+        got
+    });
+    assert_all_in_order(&got);
+    join(threads);
+}
+
+// SEM-423, SEM-425: as many to four threads, from four tasks, which all wait for room.
+#[test]
+fn items_of_four_tasks_reach_four_threads_each_once() {
+    let (put, get) = lone::bridge::from_loop(8);
+    let (say, said) = std::sync::mpsc::channel();
+    let threads = threads(move |_| {
+        let mut got: Vec<(usize, usize)> = Vec::new();
+        while let Ok(item) = get.get() {
+            got.push(item);
+        }
+        for task in 0..THREADS {
+            let of_task = got.iter().filter(|(by, _)| *by == task);
+            assert!(of_task.is_sorted(), "first come, first served");
+        }
+        say.send(got).expect("the test waits for it");
+    });
+    executor().block_on(async {
+        let put = std::rc::Rc::new(put);
+        let tasks: Vec<_> = (0..THREADS)
+            .map(|task| {
+                let put = put.clone();
+                lone_executor::spawn(async move {
+                    for n in 0..ITEMS / THREADS {
+                        put.put((task, n)).await.expect("the threads get all");
+                    }
+                })
+            })
+            .collect();
+        drop(put);
+        for task in tasks {
+            task.await.expect("it ends well");
+        }
+    });
+    join(threads);
+    let mut got: Vec<_> = said.try_iter().flatten().collect();
+    got.sort_unstable();
+    assert_all_in_order(&got);
+}

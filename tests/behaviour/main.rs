@@ -6,6 +6,7 @@
 mod help;
 
 mod as_completed;
+mod bridge;
 mod budget;
 mod cancel;
 mod children;
