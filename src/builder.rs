@@ -32,6 +32,8 @@ pub struct Builder {
     reactor: lone_reactor::Settings,
     on_stall: Option<OnStall>,
     debug: Option<bool>,
+    /// `None`: nothing was set, and a pool takes the defaults once it is made.
+    threads: Option<lone_threads::Settings>,
 }
 
 impl Builder {
@@ -121,6 +123,33 @@ impl Builder {
         self
     }
 
+    /// How many threads [`to_thread`](crate::to_thread()) may have. Default: one for each processor and
+    /// 4 more, 32 at most (as in asyncio); 0 counts as 1.
+    ///
+    /// They are started when they are needed: a program that has no jobs has no threads.
+    ///
+    /// asyncio: `loop.set_default_executor`.
+    pub fn threads(mut self, threads: usize) -> Builder {
+        self.threads.get_or_insert_default().threads = threads;
+        self
+    }
+
+    /// How long a thread of [`to_thread`](crate::to_thread()) stays without a job. Default 10 s.
+    pub fn thread_idle(mut self, idle: Duration) -> Builder {
+        self.threads.get_or_insert_default().idle = idle;
+        self
+    }
+
+    /// How long the end of the runtime waits for jobs that run on threads, before it names them and
+    /// leaves them to themselves. `None`: for ever. Default 10 s.
+    ///
+    /// It begins when the tasks have ended (see [`Builder::shutdown_grace`]). Jobs that have not begun
+    /// are dropped; those that run find [`is_job_cancelled`](crate::is_job_cancelled) true.
+    pub fn thread_grace(mut self, grace: Option<Duration>) -> Builder {
+        self.threads.get_or_insert_default().grace = grace;
+        self
+    }
+
     /// How many I/O events one look takes in at most. Default 1024; 0 counts as 1.
     pub fn io_events(mut self, events: usize) -> Builder {
         self.reactor.events = events;
@@ -201,7 +230,11 @@ impl Builder {
         settings.on_stall = self.on_stall.unwrap_or_default();
         settings.debug =
             self.debug.unwrap_or_else(|| env::var_os("LONE_DEBUG") == Some("1".into()));
-        Ok(Runtime { executor: Executor::with_settings(reactor, settings)? })
+        let executor = Executor::with_settings(reactor, settings)?;
+        if let Some(settings) = self.threads {
+            executor.attach(lone_threads::Pool::new(settings));
+        }
+        Ok(Runtime { executor })
     }
 
     /// As [`run`](crate::run), with these options.

@@ -25,7 +25,7 @@
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
 //! | keep tasks in step | [`Mutex`], [`Semaphore`], [`Event`], [`Queue`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
-//! | pass items to threads | [`bridge`] |
+//! | block, or compute for long | [`to_thread`], [`bridge`], [`is_job_cancelled`] |
 //! | talk to others | [`net`], [`Remote`] |
 //! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`], [`Builder::debug`] |
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
@@ -64,7 +64,9 @@ pub use lone_executor::{
 };
 pub use lone_reactor::{Jump, net, time};
 pub use lone_sync::*;
-pub use lone_threads::bridge;
+pub use lone_threads::{
+    PoolStatistics, ToThread, bridge, is_job_cancelled, pool_statistics, to_thread,
+};
 pub use time::{interval, sleep, sleep_until};
 
 /// An `async fn main` on lone. See [`Builder`] for the options that it takes as `key = value`.

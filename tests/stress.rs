@@ -287,3 +287,35 @@ fn items_of_four_tasks_reach_four_threads_each_once() {
     got.sort_unstable();
     assert_all_in_order(&got);
 }
+
+// SEM-294, SEM-295: 10,000 jobs on four threads, some of them dropped, each runs once or never.
+#[test]
+fn ten_thousand_jobs_some_of_which_are_dropped_run_once_or_never() {
+    const JOBS: usize = 10_000;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let mut executor = executor();
+    let settings = lone_threads::Settings { threads: THREADS, ..Default::default() };
+    executor.attach(lone_threads::Pool::new(settings));
+    let kept = executor.block_on(async {
+        let jobs: Vec<_> = (0..JOBS)
+            .map(|n| {
+                let ran = ran.clone();
+                lone_threads::to_thread(move || {
+                    ran.fetch_add(1, Ordering::SeqCst);
+                    n
+                })
+            })
+            .collect();
+        let mut kept = 0;
+        for (n, job) in jobs.into_iter().enumerate() {
+            if n % 3 != 0 {
+                kept += 1;
+                assert_eq!(job.await.expect("it does not panic"), n);
+            }
+        }
+        kept
+    });
+    drop(executor);
+    let ran = ran.load(Ordering::SeqCst);
+    assert!((kept..=JOBS).contains(&ran), "{ran} of {JOBS} ran, of which {kept} were awaited");
+}

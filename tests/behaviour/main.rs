@@ -39,6 +39,7 @@ mod shutdown;
 mod stall;
 mod task;
 mod task_group;
+mod to_thread;
 mod try_join;
 mod wait;
 mod waiting;

@@ -26,4 +26,5 @@ mod task_group;
 mod tcp;
 mod timeout;
 mod timeout_scope;
+mod to_thread;
 mod wait;
