@@ -1,19 +1,26 @@
 //! Lecture 35: an ingestion layer, asynchronous in front, synchronous behind.
 //!
 //! Each of N sensors takes 100 ms to answer. A cycle asks all of them at once, and puts the batch of
-//! readings into a bounded queue; behind it a stage that is a plain function takes one batch after
-//! the other.
+//! readings on a bridge with two places. Behind it, on a thread, a stage that is plain code takes one
+//! batch after the other; what it finds comes back over another bridge.
+//!
+//! ```text
+//!   cycle ── put().await ──► [ batch, batch ] ── get ──► stage ── put ──► [ finding, … ] ── next().await ──►
+//!   the loop's thread                                a thread of its own                      the loop's thread
+//! ```
 //!
 //! What to look for:
 //! - A cycle stays at about 100 ms for 10, 100 and 10,000 sensors, on one thread: what is spent is
 //!   waiting, and waiting costs no thread. One after the other, 10,000 would take 17 minutes.
-//! - The queue has two places. If the stage falls behind, the ingestion waits at `put`: that is back
-//!   pressure, and memory stays bounded.
-//! - The stage has no await, so nobody can see its work half done: no lock is needed *there*. But
-//!   where one reads, awaits and then writes, another task may have written in between, in asyncio
-//!   as here. (The slides say "safe without locks": only between two awaits.)
-//! - While the stage runs, the loop stands still. So it must be short; a long one belongs on a thread
-//!   of its own.
+//! - The bridge has two places. If the stage falls behind, the ingestion waits at `put`: that is back
+//!   pressure, and memory stays bounded. Nobody else on the loop waits.
+//! - The stage knows nothing of the loop: no `async`, no callback. It blocks in `get`, on a thread where
+//!   that harms nobody, and it may take as long as it likes.
+//! - It ends because its `get` says that there is nothing more: the ingestion has dropped its end. So
+//!   does whoever reads the findings. Nobody sends a sentinel.
+//! - Within the stage nobody can see work half done: no lock is needed *there*. But where a task
+//!   reads, awaits and then writes, another may have written in between, in asyncio as here. (The
+//!   slides say "safe without locks": only between two awaits.)
 //!
 //! Run it: `cargo run --release --example lecture_35_ingest [SENSORS …]`; without numbers: 10, 100
 //! and 10,000. As the loop sees it:
@@ -39,9 +46,9 @@
 //!         await queue.put(batch)
 //!     await queue.put(None)
 //!
-//! async def consume(queue):
+//! async def consume(queue):                     # asyncio has no bridge: a task hands over each batch
 //!     while (batch := await queue.get()) is not None:
-//!         stage(batch)
+//!         print(await asyncio.to_thread(stage, batch))
 //!
 //! async def main():
 //!     for sensors in (10, 100, 10_000):
@@ -53,11 +60,12 @@
 #![expect(clippy::print_stdout, reason = "a lecture program tells what it does")]
 
 use std::process::ExitCode;
-use std::rc::Rc;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use lone::bridge::{self, ThreadGet, ThreadPut};
 use lone::time::Instant;
-use lone::{Queue, gather, sleep, spawn};
+use lone::{gather, sleep, spawn, to_thread};
 
 const ANSWER: Duration = Duration::from_millis(100);
 const CYCLES: usize = 3;
@@ -79,6 +87,19 @@ pub struct Run {
     pub cycles: Vec<Duration>,
     /// How many readings the stage has seen.
     pub processed: usize,
+    /// What the stage has found, as it came back to the loop: one for each cycle.
+    pub findings: Vec<Finding>,
+    /// The thread of the stage.
+    pub stage_ran_on: ThreadId,
+}
+
+/// What the stage makes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Finding {
+    /// The mean of all readings.
+    pub mean: f64,
+    /// The sensor that is furthest from it.
+    pub furthest: usize,
 }
 
 struct Reading {
@@ -92,32 +113,42 @@ async fn read(sensor: usize) -> Reading {
     Reading { sensor, value }
 }
 
-/// The synchronous stage: it knows nothing of the loop. Returns the mean, and the sensor that is
-/// furthest from it.
-fn stage(batch: &[Reading]) -> (f64, Option<usize>) {
+/// The mean, and the sensor that is furthest from it.
+fn evaluate(batch: &[Reading]) -> Finding {
     let mean = batch.iter().map(|reading| reading.value).sum::<f64>() / batch.len() as f64;
     let distance = |reading: &Reading| (reading.value - mean).abs();
     let furthest = batch.iter().max_by(|a, b| distance(a).total_cmp(&distance(b)));
-    (mean, furthest.map(|reading| reading.sensor))
+    Finding { mean, furthest: furthest.map(|reading| reading.sensor).unwrap_or_default() }
+}
+
+/// The synchronous stage: it knows nothing of the loop. Returns how many readings it has seen, and
+/// where it ran.
+fn stage(batches: &ThreadGet<Vec<Reading>>, findings: &ThreadPut<Finding>) -> (usize, ThreadId) {
+    let mut processed = 0;
+    while let Ok(batch) = batches.get() {
+        processed += batch.len();
+        if findings.put(evaluate(&batch)).is_err() {
+            break; // nobody reads them any more
+        }
+    }
+    (processed, thread::current().id())
 }
 
 /// A few cycles with so many sensors.
 pub async fn ingest(sensors: usize) -> Run {
-    let queue = Rc::new(Queue::<Vec<Reading>>::bounded(PLACES));
-    let consumer = spawn({
-        let queue = queue.clone();
-        async move {
-            let mut processed = 0;
-            while let Ok(batch) = queue.get().await {
-                let (mean, furthest) = stage(&batch);
-                processed += batch.len();
-                let furthest = furthest.unwrap_or_default();
-                println!("    stage: mean {mean:.2}, furthest from it sensor {furthest}");
-            }
-            processed
+    let (batches, to_stage) = bridge::from_loop::<Vec<Reading>>(PLACES);
+    let (from_stage, found) = bridge::to_loop::<Finding>(PLACES);
+    let stage = to_thread(move || stage(&to_stage, &from_stage));
+    let reader = spawn(async move {
+        let mut findings = Vec::new();
+        while let Some(finding) = found.next().await {
+            let Finding { mean, furthest } = finding;
+            println!("    stage: mean {mean:.2}, furthest from it sensor {furthest}");
+            findings.push(finding);
         }
+        findings
     })
-    .named("stage");
+    .named("reader");
 
     let mut cycles = Vec::new();
     for cycle in 1..=CYCLES {
@@ -126,11 +157,12 @@ pub async fn ingest(sensors: usize) -> Run {
         let took = begin.elapsed();
         println!("  {sensors} sensors, cycle {cycle}: {:.1} ms", took.as_secs_f64() * 1e3);
         cycles.push(took);
-        queue.put(batch).await.expect("the queue is shut down further below");
+        batches.put(batch).await.expect("the stage takes all that it is given");
     }
-    queue.shutdown();
-    let processed = consumer.await.expect("it neither panics nor is cancelled");
-    Run { sensors, cycles, processed }
+    drop(batches); // the stage gets what is left, and ends
+    let (processed, stage_ran_on) = stage.await.expect("it does not panic");
+    let findings = reader.await.expect("it neither panics nor is cancelled");
+    Run { sensors, cycles, processed, findings, stage_ran_on }
 }
 
 /// 10, 100 and 10,000 sensors.

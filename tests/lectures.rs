@@ -8,6 +8,8 @@ pub mod dining_philosophers;
 pub mod exercise_2_group;
 #[path = "../examples/exercise_3_gate.rs"]
 pub mod exercise_3_gate;
+#[path = "../examples/exercise_4_to_thread.rs"]
+pub mod exercise_4_to_thread;
 #[path = "../examples/lecture_21_tasks.rs"]
 pub mod lecture_21_tasks;
 #[path = "../examples/lecture_24_1_semaphore.rs"]
@@ -148,6 +150,34 @@ fn a_cycle_takes_as_long_for_ten_thousand_sensors_as_for_ten() {
         assert_eq!(run.cycles, [ms(100); 3], "{} sensors", run.sensors);
         assert_eq!(run.processed, 3 * run.sensors);
     }
+}
+
+// SEM-423, SEM-425: the stage is a thread's, has all batches, and its findings come back in order
+// SEM-306: the clock goes on while it waits for a batch
+#[test]
+fn synchronous_stage_runs_on_a_thread_and_its_findings_come_back() {
+    let runs = run(lecture_35_ingest::program()).runs;
+    assert_eq!(runs.len(), 3);
+    for run in runs {
+        assert_ne!(run.stage_ran_on, std::thread::current().id());
+        // Values 0 to 9, the same number of times each: the first with the last value is furthest.
+        let means: Vec<f64> = run.findings.iter().map(|finding| finding.mean).collect();
+        assert_eq!(means, [4.5; 3], "{} sensors", run.sensors);
+        for finding in run.findings {
+            assert!([0, 9].contains(&(finding.furthest % 10)), "{finding:?}");
+        }
+    }
+}
+
+// SEM-294, SEM-298, SEM-299, SEM-300: on the real clock, for the work takes real time
+#[test]
+fn heart_beats_while_threads_read_and_stands_still_while_a_task_does() {
+    let it = lone::run(exercise_4_to_thread::program()).expect("the files are there");
+    assert_eq!(it.beats_in_task, 0);
+    assert!(it.beats_beside_threads >= 1, "of 5: {}", it.beats_beside_threads);
+    assert_eq!(it.bytes[0], it.bytes[1]);
+    assert!(it.pieces_after_timeout <= 1, "it notices after the piece that it is at");
+    assert!(!it.half_written);
 }
 
 // SEM-22, C-105: five left forks are a deadlock, caught and named
