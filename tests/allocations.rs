@@ -412,6 +412,30 @@ fn group_of_a_million_short_children_takes_no_more_memory_than_one_of_a_few() {
     assert_eq!(live, 0);
 }
 
+// SEM-240: a notification moves its waiter from one line to another, which both have been as long.
+#[test]
+fn condvars_waited_for_and_notified_once_warm_allocate_nothing() {
+    let mut executor = executor();
+    let shared = std::rc::Rc::new((lone::Mutex::new(0_u64), lone::Condvar::new()));
+    for place in 0..10 {
+        let shared = shared.clone();
+        drop(executor.spawn(async move {
+            let (mutex, condvar) = &*shared;
+            let mut guard = mutex.lock().await;
+            loop {
+                // Each its turn; all are notified, and all but one wait again.
+                guard = condvar.wait_while(guard, |turns| *turns % 10 != place).await;
+                *guard += 1;
+                condvar.notify_all();
+            }
+        }));
+    }
+    (0..40).for_each(|_| turn(&mut executor));
+    assert_eq!(shared.1.waiters() + shared.1.statistics().notified, 10, "all of them wait");
+    let allocations = allocations_of(|| (0..100).for_each(|_| turn(&mut executor)));
+    assert_eq!(allocations, 0);
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
+//! | `condvar` | how do they wait until a value under a mutex is as it should be? |
 //! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
 //! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
@@ -22,6 +23,7 @@
 
 mod as_completed;
 mod cancel_all;
+mod condvar;
 mod drain;
 mod event;
 mod gather;
@@ -51,10 +53,11 @@ pub use as_completed::{
     AsCompleted, AsCompletedWithin, NextCompleted, as_completed, as_completed_bounded,
 };
 pub use cancel_all::{CancelAll, cancel_all};
+pub use condvar::{Condvar, CondvarStatistics, CondvarWait, CondvarWaitTimeout, CondvarWaitWhile};
 pub use event::{Event, EventWait};
 pub use gather::{Gather, gather};
 pub use join_set::{JoinAll, JoinNext, JoinSet};
-pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
+pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard, Relock};
 pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
 };

@@ -96,7 +96,7 @@ impl Line {
 
 /// When a waiter has joined: an earlier one is less than a later one. Given out once only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Ticket(NonZeroU64);
+pub(crate) struct Ticket(NonZeroU64);
 
 /// Which node; neither `Copy` nor `Clone`, for it is valid until it is given back.
 #[derive(Debug)]
@@ -123,6 +123,11 @@ impl<P> WaitList<P> {
         self.waiting.len as usize
     }
 
+    /// How many were granted something and have not come for it.
+    pub(crate) fn unclaimed(&self) -> usize {
+        self.granted.len as usize
+    }
+
     /// Whether nobody waits.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -139,8 +144,13 @@ impl<P> WaitList<P> {
         self.nodes.get(self.granted.first as usize).map(|node| node.site)
     }
 
+    /// The ticket of whoever joins next: earlier ones are of those who wait now.
+    pub(crate) fn next_ticket(&self) -> Ticket {
+        self.next
+    }
+
     /// The ticket of the first who waits.
-    fn first_ticket(&self) -> Option<Ticket> {
+    pub(crate) fn first_ticket(&self) -> Option<Ticket> {
         self.nodes.get(self.waiting.first as usize).map(|node| node.ticket)
     }
 
@@ -149,6 +159,20 @@ impl<P> WaitList<P> {
     /// `hand` must not run user code. The answer is to be delivered after the borrow has ended.
     #[inline(never)]
     pub(crate) fn grant(&mut self, hand: impl FnOnce(&mut P)) -> Option<Handed> {
+        let handed = self.grant_with(|parcel, handed| {
+            hand(parcel);
+            handed
+        })?;
+        let due = Due::Grant(self.object.kind());
+        let node = &mut self.nodes[self.granted.last as usize];
+        node.watch = Watch::begin(due, &handed.waker, node.site);
+        Some(handed)
+    }
+
+    /// As [`WaitList::grant`], for a `hand` that does not have its waiter told yet: nobody is late who
+    /// does not come for it meanwhile.
+    #[inline]
+    pub(crate) fn grant_with<R>(&mut self, hand: impl FnOnce(&mut P, Handed) -> R) -> Option<R> {
         let index = self.waiting.first;
         if index == NONE {
             return None;
@@ -156,11 +180,10 @@ impl<P> WaitList<P> {
         self.unlink(index);
         let node = &mut self.nodes[index as usize];
         node.granted = true;
-        hand(&mut node.parcel);
-        let waker = node.waker.take();
-        node.watch = Watch::begin(Due::Grant(self.object.kind()), &waker, node.site);
+        let handed = Handed { waker: node.waker.take(), object: self.object.label() };
+        let returned = hand(&mut node.parcel, handed);
         self.append(index);
-        Some(Handed { waker, object: self.object.label() })
+        Some(returned)
     }
 
     /// A new node at the end of the line. It has no waker yet: [`Place::poll`] brings it.

@@ -11,6 +11,7 @@ mod budget;
 mod cancel;
 mod children;
 mod cleanup;
+mod condvar;
 mod deadlock;
 mod debug;
 mod drain;

@@ -6,18 +6,24 @@
 //!                       ▲                                          │
 //!                       └──── the first in line is in, as of now ◄─┘
 //! ```
+//!
+//! It is shared with a [`Condvar`](crate::Condvar), whose notification puts a waiter in line, at the
+//! end, while that one sleeps on.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use lone_executor::{Holder, Taken, budget, trace};
 
-use crate::wait_list::{Left, Place, WaitList};
+use crate::wait_list::{Handed, Left, Place, WaitList};
 
-/// One in at a time.
-pub(super) struct Door {
-    state: RefCell<State>,
+/// One in at a time. Clones are of the same door.
+#[derive(Clone)]
+pub struct Door {
+    state: Rc<RefCell<State>>,
 }
 
 struct State {
@@ -29,19 +35,25 @@ struct State {
     waiters: WaitList<Taken>,
 }
 
+impl State {
+    /// The first in line is in; nobody waits: it is free.
+    fn admit(&mut self) -> Option<Handed> {
+        let mut next = None;
+        let handed = self.waiters.grant(|taken| next = Some(*taken));
+        (self.holder, self.unclaimed) = (next, next.is_some());
+        handed
+    }
+}
+
 fn waiters(state: &mut State) -> &mut WaitList<Taken> {
     &mut state.waiters
 }
 
 impl Door {
     pub(super) fn new() -> Door {
-        Door {
-            state: RefCell::new(State {
-                holder: None,
-                unclaimed: false,
-                waiters: WaitList::new(trace::Object::new("mutex")),
-            }),
-        }
+        let waiters = WaitList::new(trace::Object::new("mutex"));
+        let state = State { holder: None, unclaimed: false, waiters };
+        Door { state: Rc::new(RefCell::new(state)) }
     }
 
     /// Goes in if nobody is in; then nobody waits.
@@ -60,10 +72,33 @@ impl Door {
     #[inline]
     pub(super) fn poll(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         ready!(budget::take(cx));
+        self.enter(place, cx)
+    }
+
+    /// As [`Door::poll`], where the operation has been paid for.
+    #[inline]
+    pub(crate) fn enter(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         if !place.is_taken() && self.take(place.site()) {
             return Poll::Ready(());
         }
         self.wait(place, cx)
+    }
+
+    /// Puts somebody in line who sleeps, notified by a condvar: at the end, or in if nobody is.
+    ///
+    /// No user code runs in it. The answer is to be delivered after the borrows have ended.
+    pub(crate) fn line_up(
+        &self,
+        place: &mut Place,
+        who: Taken,
+        notified: Handed,
+    ) -> Option<Handed> {
+        let state = &mut *self.state.borrow_mut();
+        place.join_with(&mut state.waiters, who, notified.into_waker());
+        if state.holder.is_some() {
+            return None;
+        }
+        state.admit()
     }
 
     /// [5] await: stands in line, and says who is in.
@@ -99,13 +134,7 @@ impl Door {
 
     #[inline(never)]
     fn hand_over(&self) {
-        let handed = {
-            let mut state = self.state.borrow_mut();
-            let mut next = None;
-            let handed = state.waiters.grant(|taken| next = Some(*taken));
-            (state.holder, state.unclaimed) = (next, next.is_some());
-            handed
-        };
+        let handed = self.state.borrow_mut().admit();
         if let Some(handed) = handed {
             handed.deliver();
         }
@@ -113,7 +142,7 @@ impl Door {
 
     /// The end of a lock that has not got its guard out.
     #[cold]
-    pub(super) fn abandon(&self, place: &mut Place) {
+    pub(crate) fn abandon(&self, place: &mut Place) {
         match place.leave(&self.state, waiters) {
             None | Some(Left::Waiting(_)) => {}
             Some(Left::Granted(_)) => self.release(),
@@ -138,5 +167,14 @@ impl Door {
     /// Those who wait, as a report names them.
     pub(super) fn describe_waiters(&self) -> String {
         format!("{:?}", self.state.borrow().waiters)
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("holder", &self.holder())
+            .field("waiters", &self.state.borrow().waiters)
+            .finish()
     }
 }

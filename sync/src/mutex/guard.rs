@@ -9,7 +9,6 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use super::door::Door;
 use super::{Mutex, THERE};
 
 /// The value of a [`Mutex`], for the holder of this alone: dropping it hands the lock to the first
@@ -18,16 +17,16 @@ use super::{Mutex, THERE};
 pub struct MutexGuard<'a, T> {
     /// Dropped first: whoever is handed the lock finds the value free.
     value: RefMut<'a, T>,
-    _inside: Inside<'a>,
+    inside: Inside<'a, T>,
 }
 
 /// While it lives its holder is in.
-struct Inside<'a>(&'a Door);
+struct Inside<'a, T>(&'a Mutex<T>);
 
-impl Drop for Inside<'_> {
+impl<T> Drop for Inside<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release();
+        self.0.door.release();
     }
 }
 
@@ -35,9 +34,14 @@ impl<'a, T> MutexGuard<'a, T> {
     /// For somebody who has just gone in.
     #[inline]
     pub(super) fn new(mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
-        let inside = Inside(&mutex.door);
+        let inside = Inside(mutex);
         let value = RefMut::map(mutex.value.borrow_mut(), |value| value.as_mut().expect(THERE));
-        MutexGuard { value, _inside: inside }
+        MutexGuard { value, inside }
+    }
+
+    /// Whose guard it is.
+    pub(super) fn mutex(&self) -> &'a Mutex<T> {
+        self.inside.0
     }
 }
 
@@ -84,6 +88,11 @@ impl<T> OwnedMutexGuard<T> {
         let value = mutex.value.take();
         debug_assert!(value.is_some(), "{THERE}");
         OwnedMutexGuard { mutex, value }
+    }
+
+    /// Whose guard it is.
+    pub(super) fn mutex(&self) -> &Rc<Mutex<T>> {
+        &self.mutex
     }
 }
 

@@ -18,12 +18,17 @@ impl Handed {
     /// [6] wake: tells the one to whom it was handed.
     #[inline(never)]
     pub(crate) fn deliver(self) {
+        self.into_waker().wake();
+    }
+
+    /// Who is not woken yet, but stands in another line from now on.
+    pub(crate) fn into_waker(self) -> KeptWaker {
         let Handed { waker, object } = self;
         trace::emit(|| Event::Grant {
             object: object.name(),
             who: waker.who().unwrap_or(Who::Unknown),
         });
-        waker.wake();
+        waker
     }
 }
 

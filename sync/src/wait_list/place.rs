@@ -37,6 +37,11 @@ impl Place {
         Place { key: None, site: Location::caller() }
     }
 
+    /// Another place in no line, for the same line of code.
+    pub(crate) fn again(&self) -> Place {
+        Place { key: None, site: self.site }
+    }
+
     /// Whether it has a node, be it waiting or granted.
     #[inline]
     pub(crate) fn is_taken(&self) -> bool {
@@ -53,6 +58,16 @@ impl Place {
     pub(crate) fn join<P>(&mut self, list: &mut WaitList<P>, parcel: P) {
         debug_assert!(self.key.is_none(), "it stands in a line already");
         self.key = Some(list.join(parcel, self.site));
+    }
+
+    /// Joins for somebody who is not being polled: `waker` is what he has left in another line.
+    pub(crate) fn join_with<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
+        let who = waker.who();
+        let key = list.join(parcel, self.site);
+        let nobody = list.attach(&key, waker);
+        debug_assert!(nobody.is_nobody(), "a new node has no waker");
+        self.key = Some(key);
+        trace::emit(|| list.describe_wait(who));
     }
 
     /// [5] await: ready once it has been granted; then [`Place::take`] takes the parcel.
