@@ -436,6 +436,26 @@ fn condvars_waited_for_and_notified_once_warm_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
+// SEM-261: neither waiting nor a trip, once there was one.
+#[test]
+fn barriers_once_tripped_allocate_nothing() {
+    let mut executor = executor();
+    let barrier = std::rc::Rc::new(lone::Barrier::new(10));
+    for _ in 0..10 {
+        let barrier = barrier.clone();
+        drop(executor.spawn(async move {
+            loop {
+                barrier.wait().await.expect("nobody breaks it");
+            }
+        }));
+    }
+    (0..40).for_each(|_| turn(&mut executor));
+    let trips = barrier.statistics().trips;
+    let allocations = allocations_of(|| (0..100).for_each(|_| turn(&mut executor)));
+    assert_eq!(allocations, 0);
+    assert!(barrier.statistics().trips >= trips + 40, "it trips in every turn or two");
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

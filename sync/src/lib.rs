@@ -10,6 +10,9 @@
 //! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
+//! | `barrier` | how do n of them wait for each other? |
+//! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
+//! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `join_set` | how does one own tasks, and join them as they end? |
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
@@ -22,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod as_completed;
+mod barrier;
 mod cancel_all;
 mod condvar;
 mod drain;
@@ -52,6 +56,7 @@ mod wait_list;
 pub use as_completed::{
     AsCompleted, AsCompletedWithin, NextCompleted, as_completed, as_completed_bounded,
 };
+pub use barrier::{Barrier, BarrierStatistics, BarrierWait, BarrierWaitResult, BrokenBarrier};
 pub use cancel_all::{CancelAll, cancel_all};
 pub use condvar::{Condvar, CondvarStatistics, CondvarWait, CondvarWaitTimeout, CondvarWaitWhile};
 pub use event::{Event, EventWait};

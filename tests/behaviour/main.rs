@@ -7,6 +7,7 @@ mod help;
 
 mod as_completed;
 mod bridge;
+mod barrier;
 mod budget;
 mod cancel;
 mod children;
