@@ -456,6 +456,41 @@ fn barriers_once_tripped_allocate_nothing() {
     assert!(barrier.statistics().trips >= trips + 40, "it trips in every turn or two");
 }
 
+// F26: a cell keeps its value in place, and a place in its line has been there.
+#[test]
+fn values_made_once_and_waited_for_allocate_nothing() {
+    let mut executor = executor();
+    executor.block_on(async {
+        let mut cell = lone::OnceCell::new();
+        let mut counts = Vec::with_capacity(2);
+        for _ in 0..2 {
+            let before = ALLOCATIONS.get();
+            let makes = async || {
+                yield_now().await;
+                7
+            };
+            let made = std::pin::pin!(cell.get_or_init(makes));
+            let mut waits = std::pin::pin!(cell.get_or_init(makes));
+            let mut made = made;
+            let ready = poll_fn(|cx| {
+                let made = made.as_mut().poll(cx).is_ready();
+                let waited = waits.as_mut().poll(cx).is_ready();
+                if made && waited { Poll::Ready(()) } else { Poll::Pending }
+            });
+            ready.await;
+            counts.push(ALLOCATIONS.get() - before);
+            assert_eq!(cell.take(), Some(7));
+        }
+        assert!(counts[1] <= 1, "only the new cell's line: {counts:?}");
+        let set = lone::OnceCell::from(8);
+        let before = ALLOCATIONS.get();
+        for _ in 0..50 {
+            assert_eq!(set.get_or_init(async || 9).await, &8);
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

@@ -11,6 +11,7 @@
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `barrier` | how do n of them wait for each other? |
+//! | `once_cell` | how is a value made once, by whoever asks first? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
@@ -34,6 +35,7 @@ mod gather;
 mod join;
 mod join_set;
 mod mutex;
+mod once_cell;
 mod queue;
 mod race;
 mod race_ok;
@@ -63,6 +65,7 @@ pub use event::{Event, EventWait};
 pub use gather::{Gather, gather};
 pub use join_set::{JoinAll, JoinNext, JoinSet};
 pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard, Relock};
+pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStatistics, SetError};
 pub use queue::{
     Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
 };

@@ -24,6 +24,7 @@ mod introspection;
 mod join_set;
 mod lock_deadlock;
 mod mutex;
+mod once_cell;
 mod panic;
 mod queue;
 mod race;
