@@ -12,6 +12,7 @@
 //! | `as_completed` | how does one take the outputs of many as they come? |
 //! | `barrier` | how do n of them wait for each other? |
 //! | `once_cell` | how is a value made once, by whoever asks first? |
+//! | `rw_lock` | how is a value read by many, or changed by one, over awaits? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
@@ -41,6 +42,7 @@ mod race;
 mod race_ok;
 mod race_staggered;
 mod race_tasks;
+mod rw_lock;
 mod scope;
 mod scoped;
 mod select;
@@ -73,6 +75,10 @@ pub use race::{Race, race};
 pub use race_ok::{RaceOk, race_ok};
 pub use race_staggered::{RaceStaggered, Staggered, race_staggered};
 pub use race_tasks::{RaceTasks, Won, race_tasks};
+pub use rw_lock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, ReadLock, ReadLockOwned, RwLock, RwLockReadGuard,
+    RwLockStatistics, RwLockWriteGuard, WriteLock, WriteLockOwned,
+};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};

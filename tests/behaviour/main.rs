@@ -34,6 +34,7 @@ mod remote;
 mod reporting;
 mod run;
 mod scope;
+mod rw_lock;
 mod seed;
 mod select;
 mod semaphore;
