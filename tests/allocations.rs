@@ -529,6 +529,42 @@ fn rw_locks_once_warm_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
+// F26: what the halves share, the line of a receiver that has to wait, and a broadcast's items.
+#[test]
+fn channels_allocate_what_they_share_and_what_they_send() {
+    let mut executor = executor();
+    executor.block_on(async {
+        let (to_watch, mut watches) = lone::watch::channel(0);
+        let (to_all, mut one) = lone::broadcast::channel(4);
+        let mut other = to_all.subscribe();
+        let mut counts = Vec::with_capacity(6);
+        for n in 0..2 {
+            let before = ALLOCATIONS.get();
+            let (sender, receiver) = lone::oneshot::channel();
+            sender.send(n).expect("it is there");
+            assert_eq!(receiver.await, Ok(n));
+            counts.push(ALLOCATIONS.get() - before);
+            let mut changed = watches.changed();
+            let mut received = one.recv();
+            poll_fn(|cx| {
+                assert!(Pin::new(&mut changed).poll(cx).is_pending());
+                assert!(Pin::new(&mut received).poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            let before = ALLOCATIONS.get();
+            to_watch.send(n).expect("it is there");
+            changed.await.expect("it has changed");
+            counts.push(ALLOCATIONS.get() - before);
+            let before = ALLOCATIONS.get();
+            to_all.send(n).expect("they are there");
+            assert_eq!((received.await, other.recv().await), (Ok(n), Ok(n)));
+            counts.push(ALLOCATIONS.get() - before);
+        }
+        assert_eq!(counts[3..], [1, 0, 1], "oneshot, watch, broadcast");
+    });
+}
+
 // F31: the wheel's slab is there; neither setting nor moving nor taking back a timer adds to it.
 #[test]
 fn sleeps_and_timeouts_once_warm_allocate_nothing() {

@@ -13,6 +13,9 @@
 //! | `barrier` | how do n of them wait for each other? |
 //! | `once_cell` | how is a value made once, by whoever asks first? |
 //! | `rw_lock` | how is a value read by many, or changed by one, over awaits? |
+//! | `oneshot` | how does one task hand one value to another? |
+//! | `watch` | how do many follow a value that changes? |
+//! | `broadcast` | how does each of many get every item? |
 //! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
 //! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
@@ -28,6 +31,7 @@
 
 mod as_completed;
 mod barrier;
+pub mod broadcast;
 mod cancel_all;
 mod condvar;
 mod drain;
@@ -37,6 +41,7 @@ mod join;
 mod join_set;
 mod mutex;
 mod once_cell;
+pub mod oneshot;
 mod queue;
 mod race;
 mod race_ok;
@@ -56,6 +61,7 @@ mod try_join;
 mod using;
 mod wait;
 mod wait_list;
+pub mod watch;
 
 pub use as_completed::{
     AsCompleted, AsCompletedWithin, NextCompleted, as_completed, as_completed_bounded,
