@@ -6,18 +6,16 @@
 //! | `wait_list` | how do tasks stand in line, and how is something handed to the first? |
 //! | `mutex`, `semaphore`, `event`, `queue` | how do they share a value, permits, a signal, items? |
 //! | `condvar` | how do they wait until a value under a mutex is as it should be? |
+//! | `rw_lock` | how is a value read by many, or changed by one, over awaits? |
+//! | `barrier` | how do n of them wait for each other? |
+//! | `once_cell` | how is a value made once, by whoever asks first? |
+//! | `oneshot` | how does one task hand one value to another? |
+//! | `watch` | how do many follow a value that changes? |
+//! | `broadcast` | how does each of many get every item? |
 //! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
 //! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
 //! | `as_completed` | how does one take the outputs of many as they come? |
-//! | `barrier` | how do n of them wait for each other? |
-//! | `once_cell` | how is a value made once, by whoever asks first? |
-//! | `rw_lock` | how is a value read by many, or changed by one, over awaits? |
-//! | `oneshot` | how does one task hand one value to another? |
-//! | `watch` | how do many follow a value that changes? |
-//! | `broadcast` | how does each of many get every item? |
-//! | `gather`, `try_gather`, `join` | how does one wait for all of several? |
-//! | `race` | how does one wait for the first of several? |
 //! | `wait`, `cancel_all` | how does one watch, or end, tasks by their handles? |
 //! | `join_set` | how does one own tasks, and join them as they end? |
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |

@@ -244,7 +244,7 @@ fn receiver_beyond_the_budget_gives_way_and_has_received_nothing() {
 #[test]
 fn debug_of_both_halves_shows_the_state() {
     let (sender, receiver) = channel(2);
-    sender.send(OnDrop::new(|| ())).ok().expect("there is a receiver");
+    sender.send(OnDrop::new(|| ())).expect("there is a receiver");
     let told =
         "Sender { len: 1, capacity: 2, sent: 1, senders: 1, receivers: 1, waiters: 0 waiting }";
     assert_eq!(format!("{sender:?}"), told);

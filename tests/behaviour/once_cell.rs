@@ -15,10 +15,7 @@ use crate::waiting::{Chance, Hooks, hooked};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output>
-where
-    F: ?Sized,
-{
+fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 

@@ -127,18 +127,17 @@ fn writer_that_goes_on_as_a_reader_lets_readers_in_and_no_writer() {
         let waits = |a: &mut ReadLock<'_, i32>, w: &mut WriteLock<'_, i32>, b: &mut _| {
             assert!(poll(a).is_pending() && poll(w).is_pending() && poll(b).is_pending());
         };
-        let readers: (Option<_>, Option<_>);
-        if owned {
+        let readers = if owned {
             let mut guard = lock.clone().try_write_owned().expect("nobody is in");
             waits(&mut a, &mut w, &mut b);
             *guard += 1;
-            readers = (None, Some(guard.downgrade()));
+            (None, Some(guard.downgrade()))
         } else {
             let mut guard = lock.try_write().expect("nobody is in");
             waits(&mut a, &mut w, &mut b);
             *guard += 1;
-            readers = (Some(guard.downgrade()), None);
-        }
+            (Some(guard.downgrade()), None)
+        };
         assert_eq!(state(&lock), (2, false, 2));
         assert_eq!(*ready(poll(&mut a)), 1 + i32::from(owned));
         assert!(poll(&mut w).is_pending());

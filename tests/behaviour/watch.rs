@@ -144,8 +144,8 @@ fn value_replaced_is_dropped_when_the_new_one_is_there() {
     let (theirs, seen) = (receiver.clone(), Rc::new(Cell::new(false)));
     let place = seen.clone();
     let looks: Box<dyn FnOnce()> = Box::new(move || place.set(theirs.borrow().is_none()));
-    sender.send(Some(OnDrop::new(looks))).ok().expect("there is a receiver");
-    sender.send(None).ok().expect("there is a receiver");
+    sender.send(Some(OnDrop::new(looks))).expect("there is a receiver");
+    sender.send(None).expect("there is a receiver");
     assert!(seen.get());
     drop(receiver);
 }
