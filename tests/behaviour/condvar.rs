@@ -3,15 +3,19 @@
 mod schedule;
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use lone_executor::{Executor, JoinHandle, RunError, yield_now};
+use lone_executor::{Executor, JoinHandle, RunError, Settings, yield_now};
 use lone_sync::{Condvar, Mutex, OwnedMutexGuard, join, timeout};
 use lone_tests::bounded_park::BoundedPark;
 
-use crate::help::{Trace, executor, poll_once, run_until_idle};
+use crate::help::{
+    PATIENCE, Trace, assert_one_report, executor, executor_with, poll_once, record_reports,
+    run_until_idle, take_reports,
+};
 use crate::waiting::{Hooks, hooked, poll, poll_with, turn};
 
 type Shared = Rc<(Mutex<usize>, Condvar)>;
@@ -487,6 +491,31 @@ fn waiters_of_a_deadlock_are_told_by_what_they_wait_for() {
     assert!(text.contains(&format!("main awaits a notification at {}", line(4))), "{text}");
     assert!(text.contains("awaits a lock at"), "{text}");
     assert!(text.contains("held by Task-2 since"), "{text}");
+}
+
+// F30: it has not been granted anything yet; with the lock it has.
+#[test]
+fn notified_waiter_is_late_for_debug_mode_only_once_it_has_the_lock() {
+    record_reports();
+    let settings = Settings { debug: true, slow_poll: PATIENCE, ..Settings::default() };
+    executor_with(settings).block_on(async {
+        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+        let mut aside = condvar.wait(locked(&mutex));
+        let polled =
+            poll_fn(|cx| Poll::Ready(poll_with(&mut aside, cx.waker()).is_pending())).await;
+        assert!(polled);
+        let guard = locked(&mutex);
+        condvar.notify_one();
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        assert_eq!(take_reports(), [""; 0]);
+        drop(guard);
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        assert_one_report(&["main was granted what it waits for", "(mutex)"]);
+    });
 }
 
 // SEM-238: how many wait, and from which line on.
