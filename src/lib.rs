@@ -27,7 +27,7 @@
 //! | send from task to task | [`Queue`], [`oneshot`], [`watch`], [`broadcast`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | block, or compute for long | [`to_thread`], [`bridge`], [`is_job_cancelled`] |
-//! | talk to others | [`net`], [`Remote`] |
+//! | talk to others | [`net`], [`mod@io`], [`Remote`] |
 //! | see who waits for whom | [`snapshot`](fn@snapshot), [`all_tasks`], [`Builder::debug`] |
 //! | test | [`test`](macro@test), [`mod@test`], [`test::explore`](test::explore()), [`Builder::start_paused`] |
 //!
@@ -63,7 +63,7 @@ pub use lone_executor::{
     TaskInfo, Tree, Turn, Waiting, YieldNow, all_tasks, budget, current_task, is_running, remote,
     snapshot, spawn, yield_now,
 };
-pub use lone_reactor::{Jump, net, time};
+pub use lone_reactor::{Jump, io, net, time};
 pub use lone_sync::*;
 pub use lone_threads::{
     PoolStatistics, ToThread, bridge, is_job_cancelled, pool_statistics, to_thread,

@@ -16,11 +16,13 @@
 //! | `sources` | who waits for which descriptor, and what is known of it? |
 //! | `time` | moments, sleeps, intervals |
 //! | `net` | TCP |
+//! | `io` | buffers: lines, whole messages, copies |
 //!
 //! No `unsafe`.
 
 #![forbid(unsafe_code)]
 
+pub mod io;
 pub mod net;
 pub mod time;
 

@@ -19,11 +19,13 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use lone_executor::cleanup::{BoxError, adopt};
+use lone_reactor::io::{AsyncWrite, BufReader, BufWriter};
 
 use crate::scoped::{Ended, Scoped};
 
@@ -67,6 +69,24 @@ pub trait AsyncClose: 'static {
 
     /// Closes it. It owns what it closes, for it may outlive the future that used it.
     fn close(self) -> impl Future<Output = Result<(), Self::Error>> + 'static;
+}
+
+/// What was written is sent, then the stream is closed.
+impl<W: AsyncWrite + Unpin + 'static> AsyncClose for BufWriter<W> {
+    type Error = io::Error;
+
+    async fn close(mut self) -> io::Result<()> {
+        BufWriter::close(&mut self).await
+    }
+}
+
+/// For both directions, `BufReader<BufWriter<…>>`: what was written is sent, then the stream is closed.
+impl<R: AsyncClose> AsyncClose for BufReader<R> {
+    type Error = R::Error;
+
+    fn close(self) -> impl Future<Output = Result<(), Self::Error>> + 'static {
+        self.into_inner().close()
+    }
 }
 
 /// Runs `body` with a resource that is closed in any case, with awaits.

@@ -19,6 +19,7 @@ mod drain;
 mod fairness;
 mod guest;
 mod interval;
+mod io;
 mod race_staggered;
 mod sleep;
 mod stall;
