@@ -2,8 +2,14 @@
 
 #[path = "../examples/bank_account.rs"]
 pub mod bank_account;
+#[path = "../examples/chat_server.rs"]
+pub mod chat_server;
+#[path = "../examples/crawler_discovery.rs"]
+pub mod crawler_discovery;
 #[path = "../examples/dining_philosophers.rs"]
 pub mod dining_philosophers;
+#[path = "../examples/exercise_1_crawler.rs"]
+pub mod exercise_1_crawler;
 #[path = "../examples/exercise_2_group.rs"]
 pub mod exercise_2_group;
 #[path = "../examples/exercise_3_gate.rs"]
@@ -292,4 +298,89 @@ fn group_within_a_group_fails_with_a_tree() {
     assert!(lines[0].starts_with("1 failure in the task group at "), "{lines:?}");
     assert!(lines[1].starts_with("  - 2 failures in the task group at "), "{lines:?}");
     assert_eq!(lines[2..], resets.map(|reset| format!("      - {reset}")));
+}
+
+// SEM-219, SEM-127: five at once, each page in the moment in which it is complete; one that hangs costs
+// nobody else more than its place
+#[test]
+fn crawler_fetches_five_pages_at_once_and_tells_of_each_when_it_is_complete() {
+    let it = run(exercise_1_crawler::program()).expect("the server is there");
+    assert_eq!((it.most_at_once, it.took), (5, ms(60)));
+    let mut pages: Vec<_> = it.pages.iter().map(|page| (page.at, page.path)).collect();
+    assert!(pages.is_sorted_by_key(|(at, _)| *at));
+    // The system says in which order those of one moment are.
+    pages.sort_unstable();
+    let at = |millis, paths: &[&'static str]| -> Vec<_> {
+        paths.iter().map(|path| (ms(millis), *path)).collect()
+    };
+    let expected = [
+        at(10, &["/about"]),
+        at(20, &["/"]),
+        at(30, &["/contact", "/missing", "/news"]),
+        at(40, &["/images", "/shop/cart", "/shop/help"]),
+        at(50, &["/blog/first"]),
+        at(60, &["/blog", "/hangs", "/shop"]),
+    ];
+    assert_eq!(pages, expected.concat());
+    for page in it.pages {
+        match (page.path, page.answer) {
+            ("/missing", answer) => assert_eq!(answer.expect("it is an answer"), (404, 0)),
+            ("/hangs", answer) => {
+                let error = answer.expect_err("it never comes");
+                assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+            }
+            (path, answer) => {
+                let length = path.len() * format!("<h1>{path}</h1>\n").len();
+                assert_eq!(answer.expect("it is there"), (200, length));
+            }
+        }
+    }
+}
+
+// SEM-281: `join` returns when no page is left and none is in hand, that could name others
+#[test]
+fn crawl_ends_when_nothing_is_left_to_discover() {
+    let it = run(crawler_discovery::program()).whole;
+    assert_eq!((it.seen, it.fetched.len(), it.took), (12, 11, ms(40)));
+    assert_eq!((it.failed, it.left), (vec!["/old"], vec![]));
+    assert_eq!(it.by_worker.iter().sum::<usize>(), 11);
+    assert!(it.by_worker.iter().all(|fetched| *fetched >= 2), "{:?}", it.by_worker);
+}
+
+// SEM-284, SEM-288: out of time, the pages in hand are ended, and the others are given back
+#[test]
+fn crawl_out_of_time_ends_the_pages_in_hand_and_says_what_is_left() {
+    let it = run(crawler_discovery::program()).stopped;
+    assert_eq!(it.took, ms(30), "stopped at 25 ms, with pages in hand until 30");
+    assert_eq!((it.fetched.len(), it.failed.len(), it.left.len()), (8, 0, 4));
+    assert_eq!(it.seen, 12, "nothing is lost");
+}
+
+// SEM-343, SEM-350: one who does not read is cut off, and costs the others nothing; lines stay whole
+#[test]
+fn chat_goes_on_when_one_client_does_not_read() {
+    let it = run(chat_server::self_test()).expect("all are here");
+    assert_eq!(
+        it.ada,
+        [
+            "! a line is longer than 8192 bytes",
+            "* bob has come",
+            "bob: fine",
+            "* cem has come",
+            "* cem has left: too slow",
+        ]
+    );
+    assert_eq!(
+        it.bob,
+        [
+            "ada: hello",
+            "ada: how are you?",
+            "* cem has come",
+            "* cem has left: too slow",
+            "ada: goodbye",
+            "* ada has left",
+        ]
+    );
+    assert!(it.bulk > 64, "cem was {} lines behind", it.bulk);
+    assert_eq!(it.bulk_heard, it.bulk, "each once");
 }
