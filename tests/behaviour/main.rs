@@ -6,8 +6,8 @@
 mod help;
 
 mod as_completed;
-mod bridge;
 mod barrier;
+mod bridge;
 mod broadcast;
 mod budget;
 mod cancel;
