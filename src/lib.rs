@@ -25,6 +25,7 @@
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
 //! | keep tasks in step | [`Mutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Barrier`], [`OnceCell`] |
 //! | send from task to task | [`Queue`], [`oneshot`], [`watch`], [`broadcast`] |
+//! | take values as they come | [`stream`], [`stream::generate`](stream::generate()), [`stream::StreamExt`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | block, or compute for long | [`to_thread`], [`bridge`], [`is_job_cancelled`] |
 //! | talk to others | [`net`], [`mod@io`], [`Remote`] |

@@ -28,6 +28,8 @@ pub mod lecture_24_3_retry;
 pub mod lecture_24_4_queue;
 #[path = "../examples/lecture_35_ingest.rs"]
 pub mod lecture_35_ingest;
+#[path = "../examples/lecture_generator.rs"]
+pub mod lecture_generator;
 #[path = "../examples/retry.rs"]
 pub mod retry;
 
@@ -224,6 +226,28 @@ fn workers_wait_at_the_gate_until_all_services_are_up() {
     assert_eq!(it.late_waited, Some(ms(0)));
     assert_eq!(it.closed, ["cache", "broker", "database"].map(|name| (name, ms(65))));
     assert_eq!((it.failed, it.took), (None, ms(65)));
+}
+
+// SEM-323: readings of three sensors, as they come
+// SEM-325: the loop is left, and each sensor has said goodbye when its `aclose` returns
+#[test]
+fn sensors_read_together_are_closed_one_after_the_other_when_the_loop_is_left() {
+    let it = run(lecture_generator::program());
+    assert_eq!(
+        it.readings,
+        [
+            ("inlet", 1, ms(10)),
+            ("outlet", 1, ms(15)),
+            ("inlet", 2, ms(20)),
+            // At the same moment: who began to wait first.
+            ("outlet", 2, ms(30)),
+            ("inlet", 3, ms(30)),
+            ("room", 1, ms(40)),
+            ("inlet", 4, ms(40)),
+        ]
+    );
+    assert_eq!(it.closed, [("inlet", ms(45)), ("outlet", ms(50)), ("room", ms(55))]);
+    assert_eq!(it.took, ms(55));
 }
 
 // SEM-93, SEM-127: a start that takes too long is closed, then what is up is, and only then the error

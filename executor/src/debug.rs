@@ -8,6 +8,7 @@
 //! | a poll that took longer than [`Settings::slow_poll`](crate::Settings::slow_poll), in real time | after that poll |
 //! | a grant, or a cancel, whose future is not polled though its task is (see `watch`) | at the end of a turn |
 //! | a task that is left when its loop shuts down, and what it awaits | before it is cancelled |
+//! | a generator that is dropped half way and leaves cleanups to others (`stream` in sync) | when it is |
 //!
 //! Cost: off, a test per batch of polls, one per turn and one per grant; on, two readings of the clock
 //! per poll (40 ns).

@@ -108,6 +108,12 @@ impl Watch {
     }
 }
 
+/// Whether the loop that runs on this thread is in debug mode.
+#[must_use]
+pub fn is_on() -> bool {
+    running(|core| core.debug.is_some()) == Some(true)
+}
+
 /// What was not fetched in time.
 pub(crate) struct Overdue {
     due: Due,

@@ -28,7 +28,7 @@ use futures_core::stream::{FusedStream, Stream};
 use lone_executor::children::Children;
 use lone_executor::{budget, trace};
 
-mod in_flight;
+pub(crate) mod in_flight;
 mod within;
 
 use in_flight::InFlight;

@@ -21,6 +21,7 @@
 //! | `timeout`, `timeout_scope` | how does one stop waiting after a while? |
 //! | `task_group` | how do several run as one, so that none outlives the others? |
 //! | `scope`, `shield` | how is a part of a task cancelled, or kept from it? |
+//! | `stream` | how does one take values as they come, and make them? |
 //! | `using` | how is something closed, awaits included, whatever happens? |
 //! | `scoped` | what do all scopes have in common? |
 //! | `drain` | how are several children dropped at once, and what they leave awaited? |
@@ -51,6 +52,7 @@ mod scoped;
 mod select;
 mod semaphore;
 mod shield;
+pub mod stream;
 mod task_group;
 mod timeout;
 mod timeout_scope;

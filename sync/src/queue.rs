@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `state` | where is each item, and who gets the next one? |
 //! | `put`, `get`, `join` | what does each future do when it is polled, or dropped? |
+//! | `stream` | what is it to whoever takes items one after the other? |
 //! | `error` | why not, and where is my item? |
 //!
 //! Invariants: those of `state`; and no item and no waker is dropped or woken under its borrow.
@@ -22,6 +23,7 @@ mod get;
 mod join;
 mod put;
 mod state;
+mod stream;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -35,6 +37,7 @@ pub use error::{GetError, PutError, TaskDoneError, TryGetError, TryPutError};
 pub use get::Get;
 pub use join::QueueJoin;
 pub use put::Put;
+pub use stream::QueueStream;
 
 /// A queue: first in, first out, with any number of producers and consumers.
 ///

@@ -43,6 +43,7 @@ mod semaphore;
 mod shield;
 mod shutdown;
 mod stall;
+mod stream;
 mod task;
 mod task_group;
 mod to_thread;

@@ -23,6 +23,7 @@ mod io;
 mod race_staggered;
 mod sleep;
 mod stall;
+mod stream;
 mod task_group;
 mod tcp;
 mod timeout;

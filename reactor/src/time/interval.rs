@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_core::stream::{FusedStream, Stream};
 use lone_executor::{budget, trace};
 
 use crate::time::{Alarm, Instant};
@@ -194,6 +195,38 @@ impl Interval {
     /// Sets what happens when a tick comes late. Default: [`MissedTickBehavior::Burst`].
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
+    }
+}
+
+/// A tick is an item: the moment at which it was due. It never ends.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use lone::stream::StreamExt;
+///
+/// lone::run(async {
+///     let ticks = lone::interval(Duration::from_millis(1));
+///     let moments: Vec<_> = ticks.take(3).collect().await;
+///     assert_eq!(moments[2] - moments[0], Duration::from_millis(2));
+/// });
+/// ```
+impl Stream for Interval {
+    type Item = Instant;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.get_mut().poll_tick(cx).map(Some)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
+}
+
+impl FusedStream for Interval {
+    fn is_terminated(&self) -> bool {
+        false
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where do the futures lie that an `AsCompleted` has begun, and what becomes of one that ends?
+//! Where do the futures lie that an `AsCompleted`, or a buffered stream, has begun, and what becomes of one that ends?
 //!
 //! ```text
 //!   All     [ fut ][ gone ][ fut ]     one block; the child's index is the input's
@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use lone_executor::Pinned;
 use lone_executor::children::{Batch, Child};
 
-pub(super) struct InFlight<F: Future> {
+pub(crate) struct InFlight<F: Future> {
     futures: Futures<F>,
     left: usize,
     /// An output whose future has panicked in its destructor.
@@ -39,33 +39,33 @@ struct Place<F> {
 
 impl<F: Future> InFlight<F> {
     /// All of these.
-    pub(super) fn all(futures: impl IntoIterator<Item = F>) -> InFlight<F> {
+    pub(crate) fn all(futures: impl IntoIterator<Item = F>) -> InFlight<F> {
         let futures: Pinned<F> = futures.into_iter().collect();
         InFlight { left: futures.len(), futures: Futures::All(futures), kept: None }
     }
 
     /// None so far.
-    pub(super) fn none() -> InFlight<F> {
+    pub(crate) fn none() -> InFlight<F> {
         InFlight { left: 0, futures: Futures::Places(Vec::new()), kept: None }
     }
 
     /// How many have not ended.
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.left
     }
 
     /// Whether nothing is here, not even an output.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.left == 0 && self.kept.is_none()
     }
 
     /// The output that was kept.
-    pub(super) fn take_kept(&mut self) -> Option<(usize, F::Output)> {
+    pub(crate) fn take_kept(&mut self) -> Option<(usize, F::Output)> {
         self.kept.take()
     }
 
     /// Puts `future`, the input of this number, at a child's place.
-    pub(super) fn put(&mut self, child: usize, input: usize, future: F) {
+    pub(crate) fn put(&mut self, child: usize, input: usize, future: F) {
         let Futures::Places(places) = &mut self.futures else {
             unreachable!("where all futures are there from the start, there is no input");
         };
@@ -84,7 +84,7 @@ impl<F: Future> InFlight<F> {
     /// # Panics
     ///
     /// Where it panics: it has ended, and the others are as they were.
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         batch: &Batch<'_>,
         child: Child,
@@ -138,7 +138,7 @@ impl<F: Future> InFlight<F> {
     }
 
     /// Those that have not ended, with the numbers of their inputs, in the order of these.
-    pub(super) fn into_rest(self) -> Vec<(usize, F)>
+    pub(crate) fn into_rest(self) -> Vec<(usize, F)>
     where
         F: Unpin,
     {
