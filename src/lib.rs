@@ -19,7 +19,7 @@
 //! | to … | use |
 //! |---|---|
 //! | run a program | [`run`], [`try_run`], [`main`](macro@main), [`Builder`], [`Runtime`] |
-//! | start tasks and join them | [`spawn`], [`JoinHandle`], [`JoinSet`], [`wait`], [`cancel_all`](fn@cancel_all), [`race_tasks`] |
+//! | start tasks and join them | [`spawn`], [`JoinHandle`], [`TaskGroup`], [`JoinSet`], [`wait`], [`cancel_all`](fn@cancel_all), [`race_tasks`] |
 //! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`try_join!`], [`as_completed`](fn@as_completed) |
 //! | wait for the first of several | [`select!`], [`race`], [`race_ok`], [`race_staggered`] |
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |

@@ -269,6 +269,22 @@ fn link(core: &Core, group: u32, cx: &Context<'_>) {
     drop(before);
 }
 
+thread_local! {
+    static ORDER_WAS_KEPT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that several children were ready at once and were polled in the order of their wakes: for
+/// combinators whose children run as tasks do. An exploration has then not seen every order.
+pub fn keep_order() {
+    ORDER_WAS_KEPT.set(true);
+}
+
+/// Whether anybody on this thread has said [`keep_order`] since this was asked last.
+#[must_use]
+pub fn order_was_kept() -> bool {
+    ORDER_WAS_KEPT.take()
+}
+
 /// The children to poll in this poll of their group.
 pub struct Batch<'a> {
     core: Rc<Core>,
@@ -281,6 +297,12 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// How many are left of it, at most.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// The next child to poll; `None`: the batch is done. Those that are woken or added meanwhile
     /// are left for the next poll of the group, which their wakes have asked for.
     #[expect(clippy::should_implement_trait, reason = "the children are polled between two calls")]

@@ -99,7 +99,7 @@ impl Timing for &Debug {
 fn say_slow(who: &str, took: Duration) {
     say(&format!(
         "{who} ran for {took:?} without giving way, and nothing else could run meanwhile: let it do \
-         what blocks or computes on a thread of its own, or call `yield_now` in between"
+         what blocks or computes on a thread of its own (`to_thread`), or call `yield_now` in between"
     ));
 }
 

@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use lone_executor::children::order_was_kept;
 use lone_executor::{Random, RunError, is_running, report};
 
 use super::failure::{Failure, Why};
@@ -45,9 +46,15 @@ const VARIABLE: &str = "LONE_SCHEDULE";
 ///
 /// Then this panics with what failed, who was polled, step by step, and the line that replays it.
 ///
-/// What may change places are *tasks*, main among them, at their awaits. The children of one task (in
-/// `gather`, `join!`, `race`) keep their order: spawn what is to be interleaved. The clock jumps only
-/// when nobody is ready, so that a sleep is never longer than another that is longer.
+/// What may change places are *tasks*, main among them, at their awaits. The children of one task (in a
+/// `TaskGroup`, `gather`, `join!`, `race`, `as_completed`) keep the order of their wakes: [spawn] what
+/// is to be interleaved. The clock jumps only when nobody is ready, so that a sleep is never longer
+/// than another that is longer.
+///
+/// Look at what a task returns: one that has panicked counts as seen when its handle was awaited, also
+/// by a `gather` whose outputs are thrown away.
+///
+/// [spawn]: crate::spawn
 ///
 /// The program has to be the same in the same order: without threads, sockets, real time, or
 /// randomness of its own, and with all of its state made inside; what it is not is said. When main
@@ -100,7 +107,9 @@ const VARIABLE: &str = "LONE_SCHEDULE";
 ///             count.set(count.get() + 1);
 ///         })
 ///     });
-///     lone::gather(tasks).await;
+///     for ended in lone::gather(tasks).await {
+///         ended.expect("no task panics");
+///     }
 ///     assert_eq!(count.get(), 2);
 /// });
 /// assert!(explored.exhaustive);
@@ -145,7 +154,8 @@ pub struct Explore {
 pub struct Explored {
     /// How many schedules were run.
     pub schedules: usize,
-    /// Whether that was every order there is.
+    /// Whether that was every order of the tasks there is. Not so where several children of a
+    /// [`TaskGroup`](crate::TaskGroup) were ready at once, for theirs is kept.
     pub exhaustive: bool,
 }
 
@@ -281,11 +291,12 @@ impl Explore {
             self.schedule(&mut program, Plan::new(&schedule), &mut done, site)?;
             return Ok(done);
         }
+        let _before = order_was_kept();
         let begin = Instant::now();
         let (mut plan, mut forced) = (Plan::Branches(Vec::new()), false);
         loop {
             let run = self.schedule(&mut program, plan, &mut done, site)?;
-            forced |= run.forced;
+            forced |= run.forced | order_was_kept();
             let Some(next) = run.next() else {
                 done.exhaustive = !forced;
                 return Ok(done);

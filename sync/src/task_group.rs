@@ -61,6 +61,9 @@ use run::{GroupRun, Shared};
 /// A child is polled only when it was woken. All children that were woken are polled in one poll of
 /// the group, each with a budget of its own; the other tasks of the loop wait for so long.
 ///
+/// Write the error type at [`TaskGroup::run`] and at the `Ok` of each block that uses `?`, for nothing
+/// else says it: `TaskGroup::<Box<dyn Error>>::run(…)`, `Ok::<_, Box<dyn Error>>(())`.
+///
 /// asyncio: `TaskGroup`. trio: a nursery.
 ///
 /// # Examples

@@ -217,7 +217,7 @@ impl Eq for Elapsed {}
 
 impl fmt::Debug for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Elapsed({:?})", self.0)
+        write!(f, "Elapsed({self})")
     }
 }
 

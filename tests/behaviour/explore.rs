@@ -506,3 +506,21 @@ fn schedule_in_the_environment_is_the_only_one_tried() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
+
+// SEM-429: the children of a group keep their order, and an exploration that has met several says so.
+#[test]
+fn children_of_a_group_that_are_ready_at_once_make_an_exploration_incomplete() {
+    let of = |children: usize| {
+        explore(move || async move {
+            let ran = lone::TaskGroup::<()>::run(async |group| {
+                for _ in 0..children {
+                    drop(group.spawn(async { Ok::<_, ()>(lone::yield_now().await) }));
+                }
+                Ok::<_, ()>(())
+            });
+            ran.await.map(|_| ())
+        })
+    };
+    assert!(!of(2).exhaustive);
+    assert!(of(0).exhaustive, "the body alone");
+}

@@ -240,7 +240,6 @@ impl<T> Drop for Promise<T> {
 /// # Cancellation
 ///
 /// Strict: dropped half way, nothing is lost.
-#[must_use = "to say that nobody joins this child by its handle, `drop` it: the group owns it"]
 pub struct GroupHandle<T>(Rc<Outcome<T>>);
 
 impl<T> GroupHandle<T> {
@@ -256,7 +255,8 @@ impl<T> GroupHandle<T> {
         GroupHandle(Rc::new(outcome))
     }
 
-    /// Gives the child a name, for reports.
+    /// Gives the child a name, for what is said of its panics. Reports of deadlocks name its task, and the
+    /// child by the line on which it was spawned.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> GroupHandle<T> {
         self.0.name.set(Some(Box::new(name.into())));
         self

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use lone_executor::children::{Batch, Child as Slot, Children};
+use lone_executor::children::{self, Batch, Child as Slot, Children};
 use lone_executor::cleanup::Adopter;
 use lone_executor::report;
 use lone_executor::watch::{Due, Watch};
@@ -250,6 +250,9 @@ where
         let shared = self.shared.clone();
         let mut stopped = false;
         let mut batch = shared.children.batch(cx);
+        if batch.left() > 1 {
+            children::keep_order();
+        }
         while let Some(slot) = batch.next() {
             // The body's place is a child's once the body has ended.
             if slot.index() == BODY && !self.body_ended {
