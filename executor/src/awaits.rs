@@ -23,6 +23,35 @@ pub struct Await {
     pub holder: Option<Holder>,
     /// Where that future was made: the line of its `.await`, as a rule.
     pub site: &'static Location<'static>,
+    /// Where the child of a group was spawned that waits, if it is one.
+    pub child: Option<&'static Location<'static>>,
+}
+
+impl Await {
+    /// Whether it is a combinator, which waits for what others in the list wait for.
+    pub(crate) fn is_combinator(&self) -> bool {
+        const COMBINATORS: [&str; 18] = [
+            "a scope",
+            "a task group",
+            "a deadline",
+            "as_completed",
+            "cancel_all",
+            "gather",
+            "join!",
+            "join_all",
+            "join_next",
+            "race",
+            "race_ok",
+            "race_staggered",
+            "race_tasks",
+            "select!",
+            "try_gather",
+            "try_join!",
+            "wait",
+            "the cleanups of a stream",
+        ];
+        COMBINATORS.contains(&self.on)
+    }
 }
 
 thread_local! {
@@ -30,6 +59,8 @@ thread_local! {
     static LISTENING: Cell<bool> = const { Cell::new(cfg!(feature = "trace")) };
     /// Whether that is a report, which wants to hear everybody.
     static ASKING: Cell<bool> = const { Cell::new(false) };
+    /// The child of a group that is being polled, by its line; kept only while somebody listens.
+    static CHILD: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
     static SAID: RefCell<Vec<Await>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -43,16 +74,33 @@ pub(crate) fn say(what: impl FnOnce() -> Await) {
     }
 }
 
+/// Polls the child of a group that was spawned at `site`: what it waits for is told as the child's.
+#[inline]
+pub fn as_child<R>(site: &'static Location<'static>, poll: impl FnOnce() -> R) -> R {
+    if LISTENING.get() { as_child_told(site, poll) } else { poll() }
+}
+
+fn as_child_told<R>(site: &'static Location<'static>, poll: impl FnOnce() -> R) -> R {
+    struct PutBack(Option<&'static Location<'static>>);
+    impl Drop for PutBack {
+        fn drop(&mut self) {
+            CHILD.set(self.0);
+        }
+    }
+    let _put_back = PutBack(CHILD.replace(Some(site)));
+    poll()
+}
+
 /// Something that neither is a task nor has a holder.
 #[inline]
 pub(crate) fn thing(on: &'static str, site: &'static Location<'static>) -> Await {
-    Await { on, task: None, holder: None, site }
+    Await { on, task: None, holder: None, site, child: CHILD.get() }
 }
 
 /// The end of a task: the line is where that was spawned.
 #[inline]
 pub(crate) fn end_of(task: TaskId, site: &'static Location<'static>) -> Await {
-    Await { on: "the end of", task: Some(task), holder: None, site }
+    Await { on: "the end of", task: Some(task), holder: None, site, child: CHILD.get() }
 }
 
 /// How much has been said so far.

@@ -128,10 +128,13 @@ impl Everybody {
         who: Option<TaskId>,
         what: &Await,
     ) -> fmt::Result {
-        let Await { on, task, holder, site } = what;
+        let Await { on, task, holder, site, child } = what;
         match task {
             None => write!(f, "{on} at {site}")?,
             Some(_) => write!(f, "{on} {}", self.name(*task))?,
+        }
+        if let Some(child) = child {
+            write!(f, " in its child spawned at {child}")?;
         }
         let Some(holder) = holder else { return Ok(()) };
         let name = |by| if by == who { "itself".to_owned() } else { self.name(by) };
@@ -164,7 +167,12 @@ impl Everybody {
     /// "in a cycle: Task-1 → Task-2 → Task-1", on a line of its own, if there is one.
     pub(crate) fn write_cycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(cycle) = self.cycle() else { return Ok(()) };
-        f.write_str("\n  in a cycle: ")?;
+        // Somebody who waits for several things may be let go on by another one of them.
+        let certain = |waiting: &&Waiting| {
+            waiting.awaits.iter().filter(|awaited| !awaited.is_combinator()).count() == 1
+        };
+        let perhaps = if cycle.iter().all(certain) { "" } else { "perhaps " };
+        write!(f, "\n  {perhaps}in a cycle: ")?;
         for waiting in &cycle {
             write!(f, "{} → ", self.name(waiting.task))?;
         }

@@ -260,10 +260,12 @@ fn cancel_of_a_joined_task_is_a_value_for_its_joiner() {
 }
 
 // SEM-63: the first reason reaches the joiner, with its source and who asked.
+// SEM-62: and it is stopped once.
 #[test]
-fn cancel_asked_twice_keeps_the_first_reason() {
+fn cancel_asked_twice_stops_once_and_keeps_the_first_reason() {
+    let trace = Trace::default();
     executor().block_on(async {
-        let task = spawn(pending::<()>());
+        let task = spawn(hold_for_ever(SayOnDrop(trace.clone(), "stopped")));
         assert!(task.cancel("first") && task.cancel(String::from("second")));
         let Err(JoinError::Cancelled(why)) = task.await else {
             panic!("it was cancelled");
@@ -271,6 +273,7 @@ fn cancel_asked_twice_keeps_the_first_reason() {
         assert_eq!(why.reason().to_string(), "first");
         assert_eq!((why.by(), why.source()), (None, Source::Explicit));
     });
+    assert_eq!(trace.take(), "stopped");
 }
 
 // SEM-53: destructors run innermost first, all within the turn of the stop.

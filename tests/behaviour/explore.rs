@@ -514,7 +514,10 @@ fn children_of_a_group_that_are_ready_at_once_make_an_exploration_incomplete() {
         explore(move || async move {
             let ran = lone::TaskGroup::<()>::run(async |group| {
                 for _ in 0..children {
-                    drop(group.spawn(async { Ok::<_, ()>(lone::yield_now().await) }));
+                    drop(group.spawn(async {
+                        yield_now().await;
+                        Ok::<_, ()>(())
+                    }));
                 }
                 Ok::<_, ()>(())
             });

@@ -137,7 +137,7 @@ fn snapshot_has_main_and_the_tasks_with_what_each_awaits_on_which_line() {
     });
 }
 
-// SEM-385: as a table.
+// SEM-385, F28: as a table, of what each says when it is asked; nothing is kept meanwhile.
 #[test]
 fn snapshot_prints_a_line_each_with_columns() {
     let text = executor().block_on(async {

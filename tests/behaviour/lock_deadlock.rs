@@ -12,7 +12,7 @@ use lone_executor::trace::Await;
 use lone_executor::{
     Deadlock, HeldBy, JoinHandle, RunError, Statistics, TaskId, current_task, spawn, yield_now,
 };
-use lone_sync::{Event, Mutex, Semaphore, finally, gather, join, race};
+use lone_sync::{Event, Mutex, Semaphore, TaskGroup, finally, gather, join, race};
 
 use crate::help::{Flag, Trace, executor, hold_for_ever, run_until_idle};
 use crate::waiting::poll;
@@ -516,4 +516,45 @@ fn lock_on_its_way_is_no_deadlock() {
         waits.await.expect("it ends well");
     });
     assert_eq!(trace.take(), "Some(Task-1)");
+}
+
+// SEM-31: who waits for several things may be let go on by another one: no cycle is claimed for sure.
+#[test]
+fn lock_held_by_a_sibling_that_waits_for_something_else_is_perhaps_a_cycle() {
+    let (lock, never) = (Mutex::new(()), Event::new());
+    let (report, _turns) = verdict(async {
+        let holds = async {
+            let _guard = lock.lock().await;
+            never.wait().await;
+        };
+        let wants = async {
+            yield_now().await;
+            drop(lock.lock().await);
+        };
+        lone_sync::join!(holds, wants);
+    });
+    assert!(report.to_string().ends_with("perhaps in a cycle: main → main"), "{report}");
+}
+
+// SEM-22, SEM-385: children of a group are told apart by the lines on which they were spawned.
+#[test]
+fn children_of_a_group_in_a_deadlock_are_told_by_their_lines() {
+    let (a, b) = (Mutex::new(()), Mutex::new(()));
+    let (report, _turns) = verdict(async {
+        let ran = TaskGroup::<()>::run(async |group| {
+            for (first, second) in [(&a, &b), (&b, &a)] {
+                drop(group.spawn(async move {
+                    let _first = first.lock().await;
+                    yield_now().await;
+                    let _second = second.lock().await;
+                    Ok::<_, ()>(())
+                }));
+            }
+            Ok::<_, ()>(())
+        });
+        let _ran = ran.await;
+    });
+    let text = report.to_string();
+    let told = text.matches(", held by itself since ").count();
+    assert_eq!((told, text.matches(" in its child spawned at ").count()), (2, 2), "{text}");
 }

@@ -76,7 +76,7 @@ fn group_whose_children_borrow_ends_when_all_have_ended() {
     assert_eq!(sum.get(), 3);
 }
 
-// SEM-173: also when the body ends last, and each is polled only when it was woken.
+// SEM-173, F25: also when the body ends last, and each is polled only when it was woken.
 #[test]
 fn group_whose_body_ends_last_polls_nobody_who_was_not_woken() {
     let (polls, flag, trace) = (Cell::new(0), Flag::default(), Trace::default());

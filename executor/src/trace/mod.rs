@@ -38,5 +38,5 @@ pub use disabled::{
 #[cfg(not(feature = "trace"))]
 pub(crate) use disabled::{awaits_task, begin_child, begin_poll, end_child, end_poll};
 
-pub use crate::awaits::Await;
+pub use crate::awaits::{Await, as_child};
 pub use event::{Cause, Event, Who};

@@ -161,7 +161,7 @@ fn write_awaits(to: &mut String, who: Who, awaits: &[Await]) -> std::fmt::Result
             1 => String::new(),
             times => format!("{times} times "),
         };
-        let Await { on, task, holder, site } = run[0];
+        let Await { on, task, holder, site, .. } = run[0];
         match task {
             None => write!(to, "{and}{times}{on} at {site}")?,
             Some(task) => {

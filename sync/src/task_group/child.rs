@@ -96,7 +96,8 @@ where
         let mut this = self.as_mut().project();
         let outcome = &this.promise.0;
         let mut told = |payload| outcome.panicked(this.panicked, payload, group);
-        let mut polled = this.body.as_mut().poll(cx, &mut told);
+        let site = outcome.site;
+        let mut polled = trace::as_child(site, || this.body.as_mut().poll(cx, &mut told));
         if polled.is_pending()
             && !this.body.is_over()
             && let Some(why) = this.late.take()
