@@ -52,7 +52,8 @@ SENTENCE = re.compile(rf"^- ({NUMBER}): (\S.*)$", re.M)
 REASON = re.compile(rf"^\| ({NUMBER}) \| (?:.* \| )?(.+) \|$", re.M)
 
 RUNNING = re.compile(r"\s*(?:Running .*\((\S+)-[0-9a-f]+(?:\.exe)?\)|Doc-tests (\S+))$")
-RESULT = re.compile(r"test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
+RESULT = re.compile(r"test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)?")
+ALL_PASSED = re.compile(r"test result: ok\.")
 
 BY_HAND = f"""{BEGIN}
 | number | behaviour | why no test |
@@ -110,14 +111,24 @@ def by_hand(sentences):
 
 
 def results(files):
-    """What the output of `cargo test` says: (target, path of the test) → the set of its results."""
-    found, target = defaultdict(set), None
+    """What the output of `cargo test` says: (target, path of the test) → the set of its results.
+
+    What a test writes itself may stand between its name and its result, or before the next name: then
+    the last line of its target says whether all have passed.
+    """
+    found, target, unsaid = defaultdict(set), None, []
     for file in files:
         for line in Path(file).read_text(encoding="utf-8", errors="replace").splitlines():
             if running := RUNNING.match(line):
-                target = f"doc {running[2]}" if running[2] else Path(running[1]).name
-            elif result := RESULT.match(line):
-                found[target, result[1]].add(result[2])
+                target, unsaid = f"doc {running[2]}" if running[2] else Path(running[1]).name, []
+            for name, result in RESULT.findall(line):
+                if result:
+                    found[target, name].add(result)
+                else:
+                    unsaid.append(name)
+            if ALL_PASSED.match(line):
+                for name in unsaid:
+                    found[target, name].add("ok")
     return found
 
 
