@@ -11,11 +11,12 @@
 //!   there permits or not.
 //! - **Handed over at the release**: a permit belongs to its waiter before that one has run. One
 //!   that is dropped meanwhile passes it on.
-//! - **Permits are conserved**: `permits` + held + handed over = `total`, which only `add_permits`
-//!   and `forget` change.
+//! - **Permits are conserved**: `out` = held + handed over. It stays below `total`, but for permits
+//!   that were out already when `resize` lowered that; then none is granted until enough are back.
 
 mod acquire;
 mod permit;
+mod total;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -75,11 +76,11 @@ pub struct Semaphore {
 }
 
 struct State {
-    /// Those that nobody holds and nobody was handed.
-    permits: usize,
-    /// These, those that are held, and those that were handed over.
+    /// Those that are held, and those that were handed over.
+    out: usize,
+    /// How many may be out. Counted like this, a smaller total needs no debt to be paid off.
     total: usize,
-    /// The most that `total` may come to.
+    /// The most that `add_permits` may bring `total` to.
     limit: usize,
     /// A parcel is how many permits its waiter wants.
     waiters: WaitList<usize>,
@@ -89,16 +90,26 @@ impl State {
     /// Takes permits for a newcomer: not while somebody waits.
     #[inline]
     fn take(&mut self, wanted: usize) -> bool {
-        if wanted > self.permits || !self.waiters.is_empty() {
+        if wanted > self.available() || !self.waiters.is_empty() {
             return false;
         }
-        self.permits -= wanted;
+        self.out += wanted;
         true
+    }
+
+    /// Those that nobody holds and nobody was handed.
+    #[inline]
+    fn available(&self) -> usize {
+        self.total.saturating_sub(self.out)
     }
 
     /// Hands the first who waits what it wants, if there is as much.
     fn grant(&mut self) -> Option<Handed> {
-        self.permits = self.permits.checked_sub(*self.waiters.first()?)?;
+        let wanted = *self.waiters.first()?;
+        if wanted > self.available() {
+            return None;
+        }
+        self.out += wanted;
         self.waiters.grant(|_wanted| ())
     }
 }
@@ -130,7 +141,7 @@ impl Semaphore {
     fn with_limit(permits: usize, limit: usize) -> Semaphore {
         Semaphore {
             state: RefCell::new(State {
-                permits,
+                out: 0,
                 total: permits,
                 limit,
                 waiters: WaitList::new(trace::Object::new("semaphore")),
@@ -265,7 +276,7 @@ impl Semaphore {
     /// It may be more than 0 while somebody waits: for more than that.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.state.borrow().permits
+        self.state.borrow().available()
     }
 
     /// Whether [`acquire`](Semaphore::acquire) would wait.
@@ -274,7 +285,7 @@ impl Semaphore {
     #[must_use]
     pub fn is_locked(&self) -> bool {
         let state = self.state.borrow();
-        state.permits == 0 || !state.waiters.is_empty()
+        state.available() == 0 || !state.waiters.is_empty()
     }
 
     /// How many wait.
@@ -283,54 +294,12 @@ impl Semaphore {
         self.state.borrow().waiters.len()
     }
 
-    /// Adds permits, and hands them to those who wait, in order.
-    ///
-    /// asyncio: `Semaphore.release()` without an `acquire` before it.
-    ///
-    /// # Panics
-    ///
-    /// If there were then more than a [`bounded`](Semaphore::bounded) semaphore was made with, or
-    /// more than `usize::MAX`; nothing has changed in that case.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let semaphore = lone::Semaphore::new(0);
-    /// assert!(semaphore.is_locked());
-    /// semaphore.add_permits(2);
-    /// assert_eq!(semaphore.available(), 2);
-    /// ```
-    #[track_caller]
-    pub fn add_permits(&self, permits: usize) {
-        {
-            let mut state = self.state.borrow_mut();
-            let (total, limit) = (state.total, state.limit);
-            match total.checked_add(permits).filter(|sum| *sum <= limit) {
-                Some(sum) => state.total = sum,
-                None => {
-                    drop(state);
-                    panic!(
-                        "{permits} permits added to a semaphore that has {total} and may have \
-                         {limit}: a permit gives itself back when it is dropped, so add only what \
-                         was taken for good with `forget`"
-                    );
-                }
-            }
-        }
-        self.release(permits);
-    }
-
     /// Gives permits back, and hands them over.
     #[inline]
     fn release(&self, permits: usize) {
         let mut state = self.state.borrow_mut();
-        state.permits += permits;
-        debug_assert!(
-            state.permits <= state.total,
-            "{} permits of {} are free",
-            state.permits,
-            state.total
-        );
+        debug_assert!(permits <= state.out, "{permits} given back, {} are out", state.out);
+        state.out -= permits;
         if state.waiters.is_empty() {
             return;
         }
@@ -380,18 +349,13 @@ impl Semaphore {
             Some(Left::Waiting(_wanted)) => self.hand_over(),
         }
     }
-
-    /// Takes held permits out of circulation.
-    fn forget(&self, permits: usize) {
-        self.state.borrow_mut().total -= permits;
-    }
 }
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
         f.debug_struct("Semaphore")
-            .field("available", &state.permits)
+            .field("available", &state.available())
             .field("permits", &state.total)
             .field("waiters", &state.waiters)
             .finish()
