@@ -75,7 +75,8 @@ pub use join_set::{JoinAll, JoinNext, JoinSet};
 pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard, Relock};
 pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStatistics, SetError};
 pub use queue::{
-    Get, GetError, Put, PutError, Queue, QueueJoin, TaskDoneError, TryGetError, TryPutError,
+    Fifo, Get, GetError, Lifo, LifoQueue, Prioritized, PriorityQueue, Put, PutError, Queue,
+    QueueJoin, QueueOf, QueueOrder, SmallestFirst, TaskDoneError, TryGetError, TryPutError,
 };
 pub use race::{Race, race};
 pub use race_ok::{RaceOk, race_ok};

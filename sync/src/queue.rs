@@ -12,6 +12,9 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `state` | where is each item, and who gets the next one? |
+//! | `order` | in which order do they come out? |
+//! | `fifo`, `lifo`, `priority` | what is each order for? |
+//! | `heap` | which item is the least, if comparing is user code? |
 //! | `put`, `get`, `join` | what does each future do when it is polled, or dropped? |
 //! | `stream` | what is it to whoever takes items one after the other? |
 //! | `error` | why not, and where is my item? |
@@ -19,8 +22,13 @@
 //! Invariants: those of `state`; and no item and no waker is dropped or woken under its borrow.
 
 mod error;
+mod fifo;
 mod get;
+mod heap;
 mod join;
+mod lifo;
+mod order;
+mod priority;
 mod put;
 mod state;
 mod stream;
@@ -28,115 +36,57 @@ mod stream;
 use std::cell::RefCell;
 use std::fmt;
 
-use lone_executor::trace;
-
-use crate::wait_list::{Handed, Place, assert_not_send, deliver_all, deliver_each};
+use crate::wait_list::{Handed, Left, Place, assert_not_send, deliver_all, deliver_each};
+use order::Store;
 use state::State;
 
 pub use error::{GetError, PutError, TaskDoneError, TryGetError, TryPutError};
+pub use fifo::{Fifo, Queue};
 pub use get::Get;
 pub use join::QueueJoin;
+pub use lifo::{Lifo, LifoQueue};
+pub use order::QueueOrder;
+pub use priority::{Prioritized, PriorityQueue, SmallestFirst};
 pub use put::Put;
 pub use stream::QueueStream;
 
-/// A queue: first in, first out, with any number of producers and consumers.
+/// A queue of any order: [`Queue`], [`LifoQueue`] and [`PriorityQueue`] are names for it.
 ///
-/// Items are handed over directly. One that is put while somebody waits in [`get`](Queue::get)
-/// belongs to the first who waits: nobody else can take it, and if that one is dropped before it
-/// has run, it is not lost and keeps its place. One that is taken from a full queue lets the first
-/// [`put`](Queue::put) that waits go in, there and then. Share it with an [`Rc`](std::rc::Rc).
-///
-/// It stays on its loop's thread. To reach it from another one use
-/// [`Remote::spawn`](lone_executor::Remote::spawn): what that sends runs on the loop's thread, and
-/// finds the queue there, in a thread-local, say: see the second example.
-///
-/// asyncio: `Queue`, except that there a woken getter or putter can be overtaken.
-///
-/// # Fairness
-///
-/// Getters get, and putters put, in the order of their first polls. A consumer of a queue that is
-/// never empty gives way once its budget is spent.
-///
-/// # Cost
-///
-/// A put and a get that do not wait: about 6 ns, and no allocation once the queue has been as full
-/// as now. Nor does waiting allocate once as many have waited.
-///
-/// # Examples
-///
-/// ```
-/// use std::rc::Rc;
-///
-/// lone::run(async {
-///     let queue = Rc::new(lone::Queue::bounded(5));
-///     let consumer = lone::spawn({
-///         let queue = queue.clone();
-///         async move {
-///             let mut sum = 0;
-///             while let Ok(item) = queue.get().await {
-///                 sum += item;
-///             }
-///             sum
-///         }
-///     });
-///     for item in 1..=10 {
-///         queue.put(item).await.expect("nobody has shut it down");
-///     }
-///     queue.shutdown(); // the consumer gets what is left, and then an error
-///     assert_eq!(consumer.await.expect("it neither panics nor is cancelled"), 55);
-/// });
-/// ```
-///
-/// An item from another thread:
-///
-/// ```
-/// use std::rc::Rc;
-/// use lone::Queue;
-///
-/// thread_local! {
-///     static JOBS: Rc<Queue<u32>> = Rc::new(Queue::unbounded());
-/// }
-///
-/// lone::run(async {
-///     let remote = lone::remote();
-///     // The closure finds the queue of the thread on which it is called: the loop's.
-///     std::thread::spawn(move || remote.spawn(|| async { JOBS.with(Rc::clone).put(7).await }));
-///     assert_eq!(JOBS.with(Rc::clone).get().await, Ok(7));
-/// });
-/// ```
-pub struct Queue<T> {
-    state: RefCell<State<T>>,
+/// What it can do is written here, what it is for at [`Queue`]. "The next item" is the oldest, the newest
+/// or the least, as the name says.
+pub struct QueueOf<T, O: QueueOrder<T>> {
+    state: RefCell<State<T, O>>,
 }
 
-impl<T> Queue<T> {
+impl<T, O: QueueOrder<T>> QueueOf<T, O> {
     /// A queue with room for `capacity` items.
     ///
     /// asyncio: `Queue(maxsize=capacity)`.
     ///
     /// # Panics
     ///
-    /// If `capacity` is 0, which means "no limit" in asyncio: ask for [`Queue::unbounded`].
+    /// If `capacity` is 0, which means "no limit" in asyncio: ask for [`QueueOf::unbounded`].
     #[must_use]
     #[track_caller]
-    pub fn bounded(capacity: usize) -> Queue<T> {
+    pub fn bounded(capacity: usize) -> QueueOf<T, O> {
         assert!(
             capacity > 0,
             "a queue with room for 0 items could never pass one on: use `Queue::unbounded()` for \
              a queue without limit (asyncio's maxsize=0), or `Queue::bounded(1)` for the smallest"
         );
-        Queue::with_capacity(Some(capacity))
+        QueueOf::with_capacity(Some(capacity))
     }
 
-    /// A queue without limit: [`put`](Queue::put) never waits for room.
+    /// A queue without limit: [`put`](QueueOf::put) never waits for room.
     ///
     /// asyncio: `Queue()`.
     #[must_use]
-    pub fn unbounded() -> Queue<T> {
-        Queue::with_capacity(None)
+    pub fn unbounded() -> QueueOf<T, O> {
+        QueueOf::with_capacity(None)
     }
 
-    fn with_capacity(capacity: Option<usize>) -> Queue<T> {
-        Queue { state: RefCell::new(State::new(capacity, trace::Object::new("queue"))) }
+    fn with_capacity(capacity: Option<usize>) -> QueueOf<T, O> {
+        QueueOf { state: RefCell::new(State::new(capacity)) }
     }
 
     /// Puts an item in, after waiting for room if need be.
@@ -151,18 +101,18 @@ impl<T> Queue<T> {
     ///
     /// Loses data: dropped before it was let in, the future takes its item with it (and loses its
     /// place). Once let in, the item stays in. For an item that must not be lost, see
-    /// [`try_put`](Queue::try_put), which gives it back.
+    /// [`try_put`](QueueOf::try_put), which gives it back.
     ///
     /// # Fairness
     ///
     /// In the order of the first polls; see [`Queue`].
     #[track_caller]
     #[inline]
-    pub fn put(&self, item: T) -> Put<'_, T> {
+    pub fn put(&self, item: T) -> Put<'_, T, O> {
         Put::new(self, item, Place::new())
     }
 
-    /// Takes the first item out, after waiting for one if need be.
+    /// Takes the next item out, after waiting for one if need be.
     ///
     /// asyncio: `await queue.get()`.
     ///
@@ -173,14 +123,14 @@ impl<T> Queue<T> {
     /// # Cancellation
     ///
     /// Loses its place, never an item: one that it was handed goes to the next who waits, or back
-    /// to the head of the queue.
+    /// to where it came from: the head, the top, or its place among its equals.
     ///
     /// # Fairness
     ///
     /// In the order of the first polls; see [`Queue`].
     #[track_caller]
     #[inline]
-    pub fn get(&self) -> Get<'_, T> {
+    pub fn get(&self) -> Get<'_, T, O> {
         Get::new(self, Place::new())
     }
 
@@ -210,7 +160,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes the first item out if there is one; never waits.
+    /// Takes the next item out if there is one; never waits.
     ///
     /// An item that was handed to somebody who waited is not there any more.
     ///
@@ -221,6 +171,7 @@ impl<T> Queue<T> {
     /// [`TryGetError`]: the queue is empty, or shut down and empty.
     #[inline]
     pub fn try_get(&self) -> Result<T, TryGetError> {
+        self.settle();
         let (item, handed) = self.state.borrow_mut().get()?;
         deliver(handed);
         Ok(item)
@@ -236,7 +187,7 @@ impl<T> Queue<T> {
         self.state.borrow().len()
     }
 
-    /// Whether nothing is in it: [`get`](Queue::get) would wait, or fail.
+    /// Whether nothing is in it: [`get`](QueueOf::get) would wait, or fail.
     ///
     /// asyncio: `empty()`.
     #[must_use]
@@ -244,7 +195,7 @@ impl<T> Queue<T> {
         self.len() == 0
     }
 
-    /// Whether there is no room: [`put`](Queue::put) would wait. Never for an unbounded one.
+    /// Whether there is no room: [`put`](QueueOf::put) would wait. Never for an unbounded one.
     ///
     /// asyncio: `full()`.
     #[must_use]
@@ -258,13 +209,13 @@ impl<T> Queue<T> {
         self.state.borrow().capacity
     }
 
-    /// How many wait in [`get`](Queue::get).
+    /// How many wait in [`get`](QueueOf::get).
     #[must_use]
     pub fn waiting_getters(&self) -> usize {
         self.state.borrow().getters.len()
     }
 
-    /// How many wait in [`put`](Queue::put).
+    /// How many wait in [`put`](QueueOf::put).
     #[must_use]
     pub fn waiting_putters(&self) -> usize {
         self.state.borrow().putters.len()
@@ -274,7 +225,7 @@ impl<T> Queue<T> {
     ///
     /// From now on puts fail, those that wait as well, and give their items back. Gets return what
     /// is left, then fail; those that wait fail now. May be called more than once, and
-    /// [`shutdown_now`](Queue::shutdown_now) may follow.
+    /// [`shutdown_now`](QueueOf::shutdown_now) may follow.
     ///
     /// asyncio: `shutdown()`.
     pub fn shutdown(&self) {
@@ -282,7 +233,7 @@ impl<T> Queue<T> {
         deliver_each(|| self.state.borrow_mut().refuse());
     }
 
-    /// Closes it and takes out all that is in it; that counts as done for [`join`](Queue::join).
+    /// Closes it and takes out all that is in it; that counts as done for [`join`](QueueOf::join).
     ///
     /// Items that were handed to a getter stay with it and are to be reported done as ever. One
     /// that such a getter gives back by being dropped is in the queue again: a get returns it, or
@@ -301,12 +252,13 @@ impl<T> Queue<T> {
     /// ```
     #[must_use = "these are the items that nobody has taken: say so with `drop(…)`"]
     pub fn shutdown_now(&self) -> Vec<T> {
+        self.settle();
         let (items, all_done) = self.state.borrow_mut().take_all();
         self.shutdown();
         if all_done {
             self.release_joiners();
         }
-        items
+        items.into_items()
     }
 
     /// Whether it has been shut down.
@@ -323,7 +275,7 @@ impl<T> Queue<T> {
     ///
     /// [`TaskDoneError`] if it is called more often than items were put in; nothing has changed.
     ///
-    /// [`join`]: Queue::join
+    /// [`join`]: QueueOf::join
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         let all_done = self.state.borrow_mut().task_done()?;
         if all_done {
@@ -363,8 +315,24 @@ impl<T> Queue<T> {
     /// lone::run(async { lone::join!(worker, producer) });
     /// ```
     #[track_caller]
-    pub fn join(&self) -> QueueJoin<'_, T> {
+    pub fn join(&self) -> QueueJoin<'_, T, O> {
         QueueJoin::new(self, Place::new())
+    }
+
+    /// Has the items compared, where their order wants that: before each `State::get`.
+    #[inline]
+    fn settle(&self) {
+        O::Store::settle(&self.state, |state| &mut state.items);
+    }
+
+    /// The end of a get that has not got its item out.
+    #[inline(never)]
+    fn abandon_get(&self, place: &mut Place) {
+        let left_over = self.state.borrow().left_over(place);
+        if place.leave(&self.state, |state| &mut state.getters) == Some(Left::Granted(true)) {
+            let handed = self.state.borrow_mut().take_back(left_over);
+            deliver(handed);
+        }
     }
 
     /// Lets all go on who wait in `join` now.
@@ -381,10 +349,10 @@ fn deliver(handed: Option<Handed>) {
     }
 }
 
-impl<T> fmt::Debug for Queue<T> {
+impl<T, O: QueueOrder<T>> fmt::Debug for QueueOf<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
-        f.debug_struct("Queue")
+        f.debug_struct(O::TYPE)
             .field("len", &state.len())
             .field("capacity", &state.capacity)
             .field("shut_down", &state.shut_down)
@@ -396,4 +364,5 @@ impl<T> fmt::Debug for Queue<T> {
     }
 }
 
-assert_not_send!(Queue<()>, Put<'_, ()>, Get<'_, ()>, QueueJoin<'_, ()>);
+assert_not_send!(Queue<()>, LifoQueue<()>, PriorityQueue<()>);
+assert_not_send!(Put<'_, ()>, Get<'_, ()>, QueueJoin<'_, ()>);

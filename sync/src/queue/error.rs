@@ -21,11 +21,11 @@ impl<T> fmt::Display for PutError<T> {
 
 impl<T> Error for PutError<T> {}
 
-/// Why [`Queue::try_put`](super::Queue::try_put) did not put: here is the item.
+/// Why [`QueueOf::try_put`](super::QueueOf::try_put) did not put: here is the item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryPutError<T> {
-    /// There is no room: [`put`](super::Queue::put) would wait.
+    /// There is no room: [`put`](super::QueueOf::put) would wait.
     Full(T),
     /// The queue is shut down.
     Closed(T),
@@ -79,11 +79,11 @@ impl fmt::Display for GetError {
 
 impl Error for GetError {}
 
-/// Why [`Queue::try_get`](super::Queue::try_get) did not get.
+/// Why [`QueueOf::try_get`](super::QueueOf::try_get) did not get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryGetError {
-    /// Nothing is in it now: [`get`](super::Queue::get) would wait.
+    /// Nothing is in it now: [`get`](super::QueueOf::get) would wait.
     Empty,
     /// The queue is shut down and nothing is left in it.
     Closed,

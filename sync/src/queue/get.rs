@@ -8,29 +8,31 @@ use std::task::{Context, Poll, ready};
 use lone_executor::budget;
 
 use super::error::{GetError, TryGetError};
+use super::fifo::Fifo;
+use super::order::QueueOrder;
 use super::state::State;
-use super::{Queue, deliver};
-use crate::wait_list::{Left, Place, WaitList};
+use super::{QueueOf, deliver};
+use crate::wait_list::{Place, WaitList};
 
-/// The future of [`Queue::get`].
+/// The future of [`QueueOf::get`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Get<'a, T> {
-    queue: &'a Queue<T>,
+pub struct Get<'a, T, O: QueueOrder<T> = Fifo> {
+    queue: &'a QueueOf<T, O>,
     place: Place,
 }
 
-fn getters<T>(state: &mut State<T>) -> &mut WaitList<bool> {
+fn getters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<bool> {
     &mut state.getters
 }
 
-impl<'a, T> Get<'a, T> {
+impl<'a, T, O: QueueOrder<T>> Get<'a, T, O> {
     #[inline]
-    pub(super) fn new(queue: &'a Queue<T>, place: Place) -> Get<'a, T> {
+    pub(super) fn new(queue: &'a QueueOf<T, O>, place: Place) -> Get<'a, T, O> {
         Get { queue, place }
     }
 }
 
-impl<T> Future for Get<'_, T> {
+impl<T, O: QueueOrder<T>> Future for Get<'_, T, O> {
     type Output = Result<T, GetError>;
 
     #[inline]
@@ -38,6 +40,7 @@ impl<T> Future for Get<'_, T> {
         let Get { queue, place } = &mut *self;
         ready!(budget::take(cx));
         if !place.is_taken() {
+            queue.settle();
             let mut state = queue.state.borrow_mut();
             match state.get() {
                 Ok((item, handed)) => {
@@ -59,20 +62,16 @@ impl<T> Future for Get<'_, T> {
     }
 }
 
-impl<T> Drop for Get<'_, T> {
+impl<T, O: QueueOrder<T>> Drop for Get<'_, T, O> {
     #[inline]
     fn drop(&mut self) {
         if self.place.is_taken() {
-            let left = self.place.leave(&self.queue.state, getters);
-            if left == Some(Left::Granted(true)) {
-                let handed = self.queue.state.borrow_mut().take_back();
-                deliver(handed);
-            }
+            self.queue.abandon_get(&mut self.place);
         }
     }
 }
 
-impl<T> fmt::Debug for Get<'_, T> {
+impl<T, O: QueueOrder<T>> fmt::Debug for Get<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Get").field("queue", self.queue).field("place", &self.place).finish()
     }

@@ -7,28 +7,30 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::budget;
 
-use super::Queue;
+use super::QueueOf;
+use super::fifo::Fifo;
+use super::order::QueueOrder;
 use super::state::State;
 use crate::wait_list::{Place, WaitList};
 
-/// The future of [`Queue::join`].
+/// The future of [`QueueOf::join`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct QueueJoin<'a, T> {
-    queue: &'a Queue<T>,
+pub struct QueueJoin<'a, T, O: QueueOrder<T> = Fifo> {
+    queue: &'a QueueOf<T, O>,
     place: Place,
 }
 
-fn joiners<T>(state: &mut State<T>) -> &mut WaitList<()> {
+fn joiners<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<()> {
     &mut state.joiners
 }
 
-impl<'a, T> QueueJoin<'a, T> {
-    pub(super) fn new(queue: &'a Queue<T>, place: Place) -> QueueJoin<'a, T> {
+impl<'a, T, O: QueueOrder<T>> QueueJoin<'a, T, O> {
+    pub(super) fn new(queue: &'a QueueOf<T, O>, place: Place) -> QueueJoin<'a, T, O> {
         QueueJoin { queue, place }
     }
 }
 
-impl<T> Future for QueueJoin<'_, T> {
+impl<T, O: QueueOrder<T>> Future for QueueJoin<'_, T, O> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -47,14 +49,14 @@ impl<T> Future for QueueJoin<'_, T> {
     }
 }
 
-impl<T> Drop for QueueJoin<'_, T> {
+impl<T, O: QueueOrder<T>> Drop for QueueJoin<'_, T, O> {
     fn drop(&mut self) {
         // What it was granted concerns nobody else: all who waited were.
         let _ = self.place.leave(&self.queue.state, joiners);
     }
 }
 
-impl<T> fmt::Debug for QueueJoin<'_, T> {
+impl<T, O: QueueOrder<T>> fmt::Debug for QueueJoin<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueueJoin").field("queue", self.queue).field("place", &self.place).finish()
     }

@@ -8,14 +8,16 @@ use std::task::{Context, Poll, ready};
 use lone_executor::budget;
 
 use super::error::{PutError, TryPutError};
+use super::fifo::Fifo;
+use super::order::QueueOrder;
 use super::state::State;
-use super::{Queue, deliver};
+use super::{QueueOf, deliver};
 use crate::wait_list::{Place, WaitList};
 
-/// The future of [`Queue::put`].
+/// The future of [`QueueOf::put`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Put<'a, T> {
-    queue: &'a Queue<T>,
+pub struct Put<'a, T, O: QueueOrder<T> = Fifo> {
+    queue: &'a QueueOf<T, O>,
     /// Until the first poll. A put that waits has left its item with its place in the line, where
     /// whoever makes room finds it.
     item: Option<T>,
@@ -23,20 +25,20 @@ pub struct Put<'a, T> {
 }
 
 /// The item is never pinned: it is moved into the queue.
-impl<T> Unpin for Put<'_, T> {}
+impl<T, O: QueueOrder<T>> Unpin for Put<'_, T, O> {}
 
-fn putters<T>(state: &mut State<T>) -> &mut WaitList<Option<T>> {
+fn putters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<Option<T>> {
     &mut state.putters
 }
 
-impl<'a, T> Put<'a, T> {
+impl<'a, T, O: QueueOrder<T>> Put<'a, T, O> {
     #[inline]
-    pub(super) fn new(queue: &'a Queue<T>, item: T, place: Place) -> Put<'a, T> {
+    pub(super) fn new(queue: &'a QueueOf<T, O>, item: T, place: Place) -> Put<'a, T, O> {
         Put { queue, item: Some(item), place }
     }
 }
 
-impl<T> Future for Put<'_, T> {
+impl<T, O: QueueOrder<T>> Future for Put<'_, T, O> {
     type Output = Result<(), PutError<T>>;
 
     /// # Panics
@@ -68,7 +70,7 @@ impl<T> Future for Put<'_, T> {
     }
 }
 
-impl<T> Drop for Put<'_, T> {
+impl<T, O: QueueOrder<T>> Drop for Put<'_, T, O> {
     #[inline]
     fn drop(&mut self) {
         if self.place.is_taken() {
@@ -78,7 +80,7 @@ impl<T> Drop for Put<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Put<'_, T> {
+impl<T, O: QueueOrder<T>> fmt::Debug for Put<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Put")
             .field("queue", self.queue)

@@ -8,14 +8,16 @@
 //! ```
 //!
 //! Every method is one step from one whole state to the next: no waker is woken and nothing of the
-//! user's runs in it. What must be delivered is returned.
+//! user's runs in it. What must be delivered is returned; what must be compared has been, by
+//! `settle`, before a `get`.
 //!
 //! Invariants:
 //! - **Getters wait only for an empty queue, putters only for a full one**, while it is open.
 //! - **As many handed items as granted getters that have one**, in the same order: the n-th getter
-//!   has the n-th item. When one of them is dropped those behind it move up, so that items never
-//!   overtake each other, and the youngest is left over: for the next who waits, or as the new head.
-//! - **Order of age** from `handed` over `items` to `putters`.
+//!   has the n-th item. When one of them is dropped, the store's order says which item is left over,
+//!   for the next who waits, or to be given back. First in, first out: the youngest, for those behind
+//!   it move up, so that items never overtake each other. Otherwise: its own.
+//! - **Order of age**, first in, first out: from `handed` over `items` to `putters`.
 //! - **Shut down, nobody joins** the getters or the putters; those who wait are being refused.
 
 use std::collections::VecDeque;
@@ -23,12 +25,16 @@ use std::collections::VecDeque;
 use lone_executor::trace;
 
 use super::error::{TaskDoneError, TryGetError, TryPutError};
+use super::order::{Order, QueueOrder, Store};
 use crate::wait_list::{Handed, Place, WaitList};
 
-pub(super) struct State<T> {
-    items: VecDeque<T>,
+/// An item with its place, as the order's store keeps it.
+type Entry<T, O> = <<O as Order<T>>::Store as Store<T>>::Entry;
+
+pub(super) struct State<T, O: QueueOrder<T>> {
+    pub(super) items: O::Store,
     /// Items that belong to granted getters.
-    handed: VecDeque<T>,
+    handed: VecDeque<Entry<T, O>>,
     /// `None`: no limit.
     pub(super) capacity: Option<usize>,
     /// Items let in and not reported done.
@@ -41,10 +47,11 @@ pub(super) struct State<T> {
     pub(super) joiners: WaitList<()>,
 }
 
-impl<T> State<T> {
-    pub(super) fn new(capacity: Option<usize>, object: trace::Object) -> State<T> {
+impl<T, O: QueueOrder<T>> State<T, O> {
+    pub(super) fn new(capacity: Option<usize>) -> State<T, O> {
+        let object = trace::Object::new(O::NOUN);
         State {
-            items: VecDeque::new(),
+            items: O::Store::default(),
             handed: VecDeque::new(),
             capacity,
             unfinished: 0,
@@ -75,7 +82,8 @@ impl<T> State<T> {
         }
         self.unfinished += 1;
         if self.getters.is_empty() {
-            self.items.push_back(item);
+            let entry = self.items.enter(item);
+            self.items.push(entry);
             return Ok(None);
         }
         Ok(self.hand(item))
@@ -84,15 +92,16 @@ impl<T> State<T> {
     /// Hands an item to the first getter.
     #[inline(never)]
     fn hand(&mut self, item: T) -> Option<Handed> {
-        self.handed.push_back(item);
+        let entry = self.items.enter(item);
+        self.handed.push_back(entry);
         self.getters.grant(|has_item| *has_item = true)
     }
 
-    /// Takes the head out for a newcomer, and lets in whoever waits for the room.
+    /// Takes the next item out for a newcomer, and lets in whoever waits for the room.
     #[inline]
     pub(super) fn get(&mut self) -> Result<(T, Option<Handed>), TryGetError> {
         self.check();
-        match self.items.pop_front() {
+        match self.items.pop().map(O::Store::leave) {
             Some(item) if self.putters.is_empty() => Ok((item, None)),
             Some(item) => Ok((item, self.admit())),
             None if self.shut_down => Err(TryGetError::Closed),
@@ -108,7 +117,12 @@ impl<T> State<T> {
         }
         self.unfinished += 1;
         let items = &mut self.items;
-        self.putters.grant(|item| items.extend(item.take()))
+        self.putters.grant(|item| {
+            if let Some(item) = item.take() {
+                let entry = items.enter(item);
+                items.push(entry);
+            }
+        })
     }
 
     /// Takes what was granted to the getter at `place`. `None`: it was refused.
@@ -116,17 +130,26 @@ impl<T> State<T> {
     pub(super) fn take_handed(&mut self, place: &mut Place) -> Option<T> {
         let rank = if self.handed.is_empty() { 0 } else { place.rank(&self.getters) };
         let has_item = place.take(&mut self.getters);
-        if has_item { self.handed.remove(rank) } else { None }
+        if has_item { self.handed.remove(rank).map(O::Store::leave) } else { None }
     }
 
-    /// A getter that had been handed an item has gone: those behind it have moved up.
-    pub(super) fn take_back(&mut self) -> Option<Handed> {
+    /// Which of the handed items is left over if the getter at `place` goes; only for one that has
+    /// been handed something.
+    pub(super) fn left_over(&self, place: &Place) -> usize {
+        let last = self.handed.len().saturating_sub(1);
+        let own = !O::Store::MOVES_UP && place.is_granted(&self.getters);
+        if own { place.rank(&self.getters) } else { last }
+    }
+
+    /// A getter that had been handed an item has gone: whoever waits gets what is left over, or the
+    /// store has it back.
+    pub(super) fn take_back(&mut self, left_over: usize) -> Option<Handed> {
+        let entry = self.handed.remove(left_over)?;
         if !self.shut_down && !self.getters.is_empty() {
+            self.handed.push_back(entry);
             return self.getters.grant(|has_item| *has_item = true);
         }
-        if let Some(youngest) = self.handed.pop_back() {
-            self.items.push_front(youngest);
-        }
+        self.items.give_back(entry);
         None
     }
 
@@ -137,9 +160,9 @@ impl<T> State<T> {
     }
 
     /// Shuts down and takes all items out. Returns whether nothing is left to be done with that.
-    pub(super) fn take_all(&mut self) -> (Vec<T>, bool) {
+    pub(super) fn take_all(&mut self) -> (O::Store, bool) {
         self.shut_down = true;
-        let items = Vec::from(std::mem::take(&mut self.items));
+        let items = std::mem::take(&mut self.items);
         // Somebody may have reported items done that he has never taken out.
         self.unfinished = self.unfinished.saturating_sub(items.len());
         (items, self.unfinished == 0)
@@ -153,7 +176,7 @@ impl<T> State<T> {
 
     fn check(&self) {
         debug_assert!(
-            self.getters.is_empty() || self.items.is_empty() || self.shut_down,
+            self.getters.is_empty() || self.items.len() == 0 || self.shut_down,
             "getters wait ({:?}) and {} items are there",
             self.getters,
             self.items.len()

@@ -129,6 +129,11 @@ impl Place {
         &mut list.node_mut(key).parcel
     }
 
+    /// Whether it has been granted something.
+    pub(crate) fn is_granted<P>(&self, list: &WaitList<P>) -> bool {
+        self.key.as_ref().is_some_and(|key| list.node(key).granted)
+    }
+
     /// How many were granted before this one and have not come for it yet: O(rank).
     pub(crate) fn rank<P>(&self, list: &WaitList<P>) -> usize {
         self.key.as_ref().map_or(0, |key| list.rank(key))
