@@ -12,6 +12,7 @@
 //! | `oneshot` | how does one task hand one value to another? |
 //! | `watch` | how do many follow a value that changes? |
 //! | `broadcast` | how does each of many get every item? |
+//! | `rate_limiter` | how do at most n begin a second? |
 //! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
 //! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
@@ -47,6 +48,7 @@ mod race_ok;
 mod race_staggered;
 mod race_tasks;
 mod rw_lock;
+mod rate_limiter;
 mod scope;
 mod scoped;
 mod select;
@@ -86,6 +88,7 @@ pub use rw_lock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, ReadLock, ReadLockOwned, RwLock, RwLockReadGuard,
     RwLockStatistics, RwLockWriteGuard, WriteLock, WriteLockOwned,
 };
+pub use rate_limiter::{AcquireTokens, RateLimiter};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};
