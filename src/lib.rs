@@ -23,8 +23,8 @@
 //! | wait for several futures | [`gather`], [`try_gather`], [`join!`], [`try_join!`], [`as_completed`](fn@as_completed) |
 //! | wait for the first of several | [`select!`], [`race`], [`race_ok`], [`race_staggered`] |
 //! | wait for a moment | [`sleep`](fn@sleep), [`timeout`], [`interval`], [`yield_now`], [`time`] |
-//! | keep tasks in step | [`Mutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Barrier`], [`OnceCell`] |
-//! | send from task to task | [`Queue`], [`oneshot`], [`watch`], [`broadcast`] |
+//! | keep tasks in step | [`Mutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Barrier`], [`OnceCell`], [`RateLimiter`] |
+//! | send from task to task | [`Queue`], [`PriorityQueue`], [`LifoQueue`], [`oneshot`], [`watch`], [`broadcast`] |
 //! | take values as they come | [`stream`], [`stream::generate`](stream::generate()), [`stream::StreamExt`] |
 //! | clean up with awaits | [`using`], [`finally`], [`AsyncClose`], [`Scope`], [`shield`], [`timeout_scope`] |
 //! | block, or compute for long | [`to_thread`], [`bridge`], [`is_job_cancelled`] |

@@ -20,6 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::{budget, trace};
 
+use crate::EventStatistics;
 use crate::wait_list::{Place, WaitList, assert_not_send, deliver_all};
 
 /// A flag that tasks can wait for: once set, all go on, until it is cleared again.
@@ -121,6 +122,12 @@ impl Event {
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.waiters.borrow().len()
+    }
+
+    /// How busy it is now.
+    #[must_use]
+    pub fn statistics(&self) -> EventStatistics {
+        EventStatistics { set: self.is_set(), waiters: self.waiters() }
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `watch` | how do many follow a value that changes? |
 //! | `broadcast` | how does each of many get every item? |
 //! | `rate_limiter` | how do at most n begin a second? |
+//! | `statistics` | how busy is one of these now? |
 //! | `gather`, `try_gather`, `join`, `try_join` | how does one wait for all of several? |
 //! | `race`, `race_tasks`, `select` | how does one wait for the first of several? |
 //! | `race_ok`, `race_staggered` | for the first that succeeds? |
@@ -47,13 +48,14 @@ mod race;
 mod race_ok;
 mod race_staggered;
 mod race_tasks;
-mod rw_lock;
 mod rate_limiter;
+mod rw_lock;
 mod scope;
 mod scoped;
 mod select;
 mod semaphore;
 mod shield;
+mod statistics;
 pub mod stream;
 mod task_group;
 mod timeout;
@@ -84,14 +86,17 @@ pub use race::{Race, race};
 pub use race_ok::{RaceOk, race_ok};
 pub use race_staggered::{RaceStaggered, Staggered, race_staggered};
 pub use race_tasks::{RaceTasks, Won, race_tasks};
+pub use rate_limiter::{AcquireTokens, RateLimiter};
 pub use rw_lock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, ReadLock, ReadLockOwned, RwLock, RwLockReadGuard,
     RwLockStatistics, RwLockWriteGuard, WriteLock, WriteLockOwned,
 };
-pub use rate_limiter::{AcquireTokens, RateLimiter};
 pub use scope::{Scope, ScopeRun};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use shield::{Shield, shield};
+pub use statistics::{
+    EventStatistics, MutexStatistics, QueueStatistics, RateLimiterStatistics, SemaphoreStatistics,
+};
 pub use task_group::{Failure, Failures, GroupError, GroupHandle, IntoFailure, TaskGroup};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use timeout_scope::{RescheduleError, TimeoutRun, TimeoutScope, timeout_scope};

@@ -35,6 +35,7 @@ use std::rc::Rc;
 
 use lone_executor::Holder;
 
+use crate::MutexStatistics;
 use crate::wait_list::{Place, assert_not_send};
 
 pub(crate) use door::Door;
@@ -218,6 +219,12 @@ impl<T> Mutex<T> {
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.door.waiters()
+    }
+
+    /// How busy it is now.
+    #[must_use]
+    pub fn statistics(&self) -> MutexStatistics {
+        MutexStatistics { locked: self.is_locked(), waiters: self.waiters() }
     }
 
     /// Who holds it, or was handed it, and since which line; `None`: it is free.

@@ -36,6 +36,7 @@ mod stream;
 use std::cell::RefCell;
 use std::fmt;
 
+use crate::QueueStatistics;
 use crate::wait_list::{Handed, Left, Place, assert_not_send, deliver_all, deliver_each};
 use order::Store;
 use state::State;
@@ -219,6 +220,12 @@ impl<T, O: QueueOrder<T>> QueueOf<T, O> {
     #[must_use]
     pub fn waiting_putters(&self) -> usize {
         self.state.borrow().putters.len()
+    }
+
+    /// How busy it is now.
+    #[must_use]
+    pub fn statistics(&self) -> QueueStatistics {
+        self.state.borrow().statistics()
     }
 
     /// Closes it for new items; what is in it can still be taken out.

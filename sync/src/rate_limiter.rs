@@ -25,6 +25,7 @@ use std::time::Duration;
 use lone_executor::trace;
 use lone_reactor::time::Instant;
 
+use crate::RateLimiterStatistics;
 use crate::wait_list::{Place, WaitList, assert_not_send};
 use bucket::Bucket;
 
@@ -227,6 +228,13 @@ impl RateLimiter {
     pub fn waiters(&self) -> usize {
         let state = self.state.borrow();
         usize::from(state.led) + state.waiters.len()
+    }
+
+    /// How busy it is now.
+    #[must_use]
+    pub fn statistics(&self) -> RateLimiterStatistics {
+        let burst = self.state.borrow().bucket.burst();
+        RateLimiterStatistics { available: self.available(), burst, waiters: self.waiters() }
     }
 
     #[track_caller]

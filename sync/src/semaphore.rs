@@ -25,6 +25,7 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::{Holder, budget, trace};
 
+use crate::SemaphoreStatistics;
 use crate::wait_list::{Handed, Left, Place, WaitList, assert_not_send, deliver_each};
 
 pub use acquire::{Acquire, AcquireOwned};
@@ -292,6 +293,22 @@ impl Semaphore {
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.state.borrow().waiters.len()
+    }
+
+    /// How busy it is now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = lone::Semaphore::new(3);
+    /// let _permit = semaphore.try_acquire_many(2);
+    /// let now = semaphore.statistics();
+    /// assert_eq!((now.total, now.out, now.waiters), (3, 2, 0));
+    /// ```
+    #[must_use]
+    pub fn statistics(&self) -> SemaphoreStatistics {
+        let State { out, total, ref waiters, .. } = *self.state.borrow();
+        SemaphoreStatistics { total, out, unclaimed: waiters.unclaimed(), waiters: waiters.len() }
     }
 
     /// Gives permits back, and hands them over.

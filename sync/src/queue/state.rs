@@ -26,6 +26,7 @@ use lone_executor::trace;
 
 use super::error::{TaskDoneError, TryGetError, TryPutError};
 use super::order::{Order, QueueOrder, Store};
+use crate::QueueStatistics;
 use crate::wait_list::{Handed, Place, WaitList};
 
 /// An item with its place, as the order's store keeps it.
@@ -172,6 +173,19 @@ impl<T, O: QueueOrder<T>> State<T, O> {
     pub(super) fn task_done(&mut self) -> Result<bool, TaskDoneError> {
         self.unfinished = self.unfinished.checked_sub(1).ok_or(TaskDoneError)?;
         Ok(self.unfinished == 0)
+    }
+
+    pub(super) fn statistics(&self) -> QueueStatistics {
+        QueueStatistics {
+            len: self.len(),
+            capacity: self.capacity,
+            unclaimed: self.handed.len(),
+            unfinished: self.unfinished,
+            getters: self.getters.len(),
+            putters: self.putters.len(),
+            joiners: self.joiners.len(),
+            shut_down: self.shut_down,
+        }
     }
 
     fn check(&self) {
