@@ -58,7 +58,7 @@ pub use acquire::AcquireTokens;
 ///
 /// ```
 /// use std::time::Duration;
-/// use lone::{Instant, RateLimiter};
+/// use lone::{RateLimiter, time::Instant};
 ///
 /// lone::Builder::new().start_paused(true).run(async {
 ///     let limiter = RateLimiter::per_second(2).burst(1);

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lone_executor::{Executor, JoinHandle, budget, spawn, yield_now};
-use lone_sync::Semaphore;
+use lone_sync::{Permit, Semaphore};
 use lone_tests::bounded_park::BoundedPark;
 
 use crate::help::{OnDrop, Trace, executor, hold_for_ever, poll_once, run_until_idle};
@@ -529,4 +529,58 @@ fn permit_handed_to_the_losing_arm_of_a_race_goes_to_the_next() {
     semaphore.add_permits(1);
     assert_eq!(run_until_idle(&mut executor), 0);
     assert_eq!(*order.borrow(), ["lost", "next"]);
+}
+
+// SEM-233: raised, with more waiters than that.
+#[test]
+fn resize_to_more_hands_the_new_permits_to_those_who_wait_in_order() {
+    let semaphore = Semaphore::new(0);
+    let mut waiters = [semaphore.acquire(), semaphore.acquire(), semaphore.acquire()];
+    let _ = waiters.each_mut().map(|waiter| assert!(poll(waiter).is_pending()));
+    semaphore.resize(2);
+    assert_eq!((semaphore.available(), semaphore.waiters()), (0, 1));
+    let now = semaphore.statistics();
+    assert_eq!((now.total, now.out, now.unclaimed, now.waiters), (2, 2, 2, 1));
+    let granted = waiters.each_mut().map(|waiter| poll(waiter).map(Permit::forget).is_ready());
+    assert_eq!(granted, [true, true, false]);
+}
+
+// SEM-233, C-19
+#[test]
+fn resize_below_what_is_held_and_up_again_lets_in_as_many_as_there_is_room_for() {
+    let semaphore = Semaphore::new(4);
+    let mut held: Vec<_> = (0..4).map(|_| semaphore.try_acquire().expect("it is free")).collect();
+    let mut waiters = [semaphore.acquire(), semaphore.acquire()];
+    let _ = waiters.each_mut().map(|waiter| assert!(poll(waiter).is_pending()));
+    semaphore.resize(2);
+    held.truncate(2);
+    assert_eq!((semaphore.available(), semaphore.waiters()), (0, 2), "two are held still");
+    held.truncate(1);
+    assert_eq!(semaphore.waiters(), 1, "one is held, one handed over");
+    semaphore.resize(3);
+    assert_eq!((semaphore.waiters(), semaphore.statistics().out), (0, 3));
+    drop((held, waiters));
+    assert_eq!((semaphore.available(), semaphore.statistics().out), (3, 0));
+}
+
+// SEM-234: and what is held when it is lowered to 0 is swallowed.
+#[test]
+fn semaphore_resized_to_zero_lets_nobody_in_until_it_is_raised() {
+    let semaphore = Semaphore::bounded(1);
+    let permit = semaphore.try_acquire();
+    semaphore.resize(0);
+    drop(permit);
+    let mut waiter = semaphore.acquire();
+    assert!(poll(&mut waiter).is_pending() && semaphore.try_acquire().is_none());
+    semaphore.resize(1);
+    assert!(poll(&mut waiter).is_ready());
+}
+
+// SEM-236
+#[test]
+fn semaphore_resized_to_the_greatest_number_never_waits() {
+    let semaphore = Semaphore::new(1);
+    semaphore.resize(usize::MAX);
+    let permits: Vec<_> = (0..1000).map(|_| semaphore.try_acquire_many(1 << 40)).collect();
+    assert!(permits.iter().all(Option::is_some));
 }

@@ -21,6 +21,7 @@ mod guest;
 mod interval;
 mod io;
 mod race_staggered;
+mod rate_limiter;
 mod sleep;
 mod stall;
 mod stream;
