@@ -137,8 +137,11 @@ struct Hooked {
 #[derive(Default)]
 struct Shared {
     queue: RefCell<Weak<PriorityQueue<Hooked>>>,
-    hook: Cell<Option<fn(&PriorityQueue<Hooked>, &Rc<Shared>)>>,
+    hook: Cell<Option<Hook>>,
 }
+
+/// What an `Ord` does besides.
+type Hook = fn(&PriorityQueue<Hooked>, &Rc<Shared>);
 
 impl PartialEq for Hooked {
     fn eq(&self, other: &Hooked) -> bool {
@@ -171,7 +174,7 @@ fn hooked(
     let (queue, shared) = (Rc::new(PriorityQueue::unbounded()), Rc::new(Shared::default()));
     *shared.queue.borrow_mut() = Rc::downgrade(&queue);
     for number in [3, 1, 2] {
-        queue.try_put(Hooked { number, shared: shared.clone() }).ok().expect("it is open");
+        queue.try_put(Hooked { number, shared: shared.clone() }).expect("it is open");
     }
     shared.hook.set(Some(hook));
     (queue, shared)
@@ -187,7 +190,7 @@ fn ord_that_puts_into_its_own_queue_has_its_item_sorted_in() {
     let (queue, _shared) = hooked(|queue, shared| {
         assert_eq!(queue.len(), 3);
         assert_eq!(queue.statistics().len, 3);
-        queue.try_put(Hooked { number: 0, shared: shared.clone() }).ok().expect("it is open");
+        queue.try_put(Hooked { number: 0, shared: shared.clone() }).expect("it is open");
         assert_eq!(queue.len(), 4);
     });
     assert_eq!(numbers(&queue), [0, 1, 2, 3]);
@@ -197,7 +200,7 @@ fn ord_that_puts_into_its_own_queue_has_its_item_sorted_in() {
 #[test]
 fn ord_that_gets_from_its_own_queue_panics_and_all_items_stay() {
     for hook in [
-        (|queue, _| drop(queue.try_get())) as fn(&PriorityQueue<Hooked>, &Rc<Shared>),
+        (|queue, _| drop(queue.try_get())) as Hook,
         |queue, _| drop(poll(&mut queue.get())),
         |queue, _| drop(queue.shutdown_now()),
     ] {
@@ -217,7 +220,7 @@ fn panic_in_ord_loses_no_item_and_the_next_get_sorts_anew() {
     let (queue, shared) = hooked(|_, _| ());
     for number in [5, 4, 0, 6] {
         assert!(queue.try_get().is_ok());
-        queue.try_put(Hooked { number, shared: shared.clone() }).ok().expect("it is open");
+        queue.try_put(Hooked { number, shared: shared.clone() }).expect("it is open");
         shared.hook.set(Some(|_, _| panic!("cannot compare")));
         assert!(catch_unwind(AssertUnwindSafe(|| queue.try_get().is_ok())).is_err());
         assert_eq!(queue.len(), 3);

@@ -130,7 +130,7 @@ fn limiter_has_one_timer_while_somebody_waits_and_none_otherwise() {
 #[test]
 #[should_panic(expected = "would never be there")]
 fn more_tokens_than_there_is_room_for_are_a_mistake() {
-    let _ = RateLimiter::per_second(2).acquire_many(3);
+    drop(RateLimiter::per_second(2).acquire_many(3));
 }
 
 #[test]

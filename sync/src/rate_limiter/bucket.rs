@@ -47,7 +47,9 @@ impl Bucket {
         // A clock does not go back; if the next loop's begins earlier, no time has passed.
         let passed = now.duration_since(looked).as_nanos();
         let come = passed.saturating_mul(u128::from(self.tokens));
-        self.level.saturating_add(come).min(self.parts(self.burst))
+        // What a nanosecond has brought too much stays, also in a full bucket: else the rate would drift.
+        let too_much = u128::from(self.tokens).min(u128::from(self.period)) - 1;
+        self.level.saturating_add(come).min(self.parts(self.burst) + too_much)
     }
 
     /// Takes so many tokens out if they are there.
