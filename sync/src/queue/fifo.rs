@@ -60,7 +60,7 @@ use super::order::{Order, Store};
 /// use lone::Queue;
 ///
 /// thread_local! {
-///     static JOBS: Rc<Queue<u32>> = Rc::new(QueueOf::unbounded());
+///     static JOBS: Rc<Queue<u32>> = Rc::new(Queue::unbounded());
 /// }
 ///
 /// lone::run(async {
