@@ -1,9 +1,9 @@
 //! What does a future wait for? It says so when it returns Pending, if anybody listens.
 //!
 //! A leaf calls [`say`] where it returns Pending. Nobody listens as a rule: then that is the test of
-//! a flag. Listening are a trace and a chooser (see
-//! `schedule`), during every poll, and a report, which polls everybody once more in
-//! order to ask: extra polls of a future are harmless, and so nothing has to be kept meanwhile.
+//! a flag. Listening are a trace and a chooser (see `schedule`), during every poll, and a report, which
+//! polls everybody once more in order to ask: extra polls of a future are harmless, and so nothing has
+//! to be kept meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -130,6 +130,7 @@ pub(crate) fn is_asking() -> bool {
 pub(crate) fn suspend() -> Suspended {
     Suspended {
         asking: ASKING.replace(false),
+        child: CHILD.take(),
         listening: LISTENING.replace(cfg!(feature = "trace")),
     }
 }
@@ -137,12 +138,14 @@ pub(crate) fn suspend() -> Suspended {
 /// While it lives another loop runs.
 pub(crate) struct Suspended {
     asking: bool,
+    child: Option<&'static Location<'static>>,
     listening: bool,
 }
 
 impl Drop for Suspended {
     fn drop(&mut self) {
         ASKING.set(self.asking);
+        CHILD.set(self.child);
         LISTENING.set(self.listening);
     }
 }
