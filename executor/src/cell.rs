@@ -36,7 +36,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -103,14 +103,12 @@ struct VTable {
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>, &Core) -> bool,
     /// State Running. Drops the future and leaves the error as the outcome.
     stop: unsafe fn(NonNull<Header>, JoinError, &Core),
-    /// State Taken, but the output is still there: moves it to the second pointer.
-    take: unsafe fn(NonNull<Header>, NonNull<()>),
-    /// Any state. Where the output is while it is there; nothing is read or written.
-    place: unsafe fn(NonNull<Header>) -> NonNull<()>,
     /// State Done. Leaves the errors of cleanups with an outcome that is a cancel, else returns them.
     attach: unsafe fn(NonNull<Header>, CleanupErrors) -> Option<CleanupErrors>,
     /// No owner is left: drops what the state says is there, and gives the block back.
     free: unsafe fn(NonNull<Header>),
+    /// How far behind the header the output is, while it is there.
+    output: usize,
     size: usize,
 }
 
@@ -163,14 +161,28 @@ where
     (Task(header), Joined { task: Task(header), output: PhantomData })
 }
 
+/// A task that has ended before it began: no slot has it, and nobody looks its number up.
+pub(crate) fn ended<T: 'static>(
+    outcome: Result<T, JoinError>,
+    spawned: &'static Location<'static>,
+) -> Joined<T> {
+    // Generations begin at 1: this names nobody, ever.
+    let nobody = Num::from_bits(1 << 24).expect("it is not zero");
+    let (task, joined) = new(std::future::pending::<T>(), nobody, TaskId::new(0), spawned);
+    // SAFETY: *Holder only*: nobody else has the task yet, and its future, which has no destructor, may be
+    // overwritten by the outcome of its type.
+    unsafe { joined.output().write(outcome) };
+    task.header().state.set(State::Done);
+    joined
+}
+
 impl<F: Future> TaskCell<F> {
     const VTABLE: VTable = VTable {
         poll: Self::poll,
         stop: Self::stop,
-        take: Self::take,
-        place: Self::place,
         attach: Self::attach,
         free: Self::free,
+        output: offset_of!(Self, stage),
         size: size_of::<F>(),
     };
 
@@ -251,17 +263,6 @@ impl<F: Future> TaskCell<F> {
         // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
         unsafe { ptr::write(Self::output(cell), outcome) };
         header.state.set(State::Done);
-    }
-
-    unsafe fn take(cell: NonNull<Header>, to: NonNull<()>) {
-        // SAFETY: the caller set Taken on Done: the output is there and is moved out once; `to` is
-        // room for it by *Typed once*.
-        unsafe { ptr::copy_nonoverlapping(Self::output(cell), to.cast().as_ptr(), 1) };
-    }
-
-    unsafe fn place(cell: NonNull<Header>) -> NonNull<()> {
-        // SAFETY: a field inside of a live block is not at address zero.
-        unsafe { NonNull::new_unchecked(Self::output(cell).cast()) }
     }
 
     unsafe fn attach(cell: NonNull<Header>, errors: CleanupErrors) -> Option<CleanupErrors> {
@@ -605,12 +606,16 @@ impl<T> Joined<T> {
             return None;
         }
         header.state.set(State::Taken);
-        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
-        let to = NonNull::from(&mut output).cast();
-        // SAFETY: Taken was set here, on Done; *Typed once*: the output is a `Result<T, _>`.
-        unsafe { (header.vtable.take)(self.task.0, to) };
-        // SAFETY: `take` has moved the output here.
-        Some(unsafe { output.assume_init() })
+        // SAFETY: Taken was set here, on Done: the output is there, and is moved out once; *Typed once*:
+        // it is a `Result<T, _>`.
+        Some(unsafe { self.output().read() })
+    }
+
+    /// Where the output is while it is there; nothing is read or written.
+    fn output(&self) -> NonNull<Result<T, JoinError>> {
+        let offset = self.task.header().vtable.output;
+        // SAFETY: *Typed once*: the offset is that of the stage in this very block.
+        unsafe { self.task.0.byte_add(offset) }.cast()
     }
 
     /// The outcome where it lies; `None` while the task has not ended, and after it was taken.
@@ -618,12 +623,10 @@ impl<T> Joined<T> {
         if self.task.header().state.get() != State::Done {
             return None;
         }
-        // SAFETY: *Counted*: the block is live; *Typed once*: it is of the vtable's type.
-        let output = unsafe { (self.task.header().vtable.place)(self.task.0) };
         // SAFETY: Done: the output is there, a `Result<T, _>` by *Typed once*, and has no holder.
         // It moves in `take`, which is exclusive (a task has one `Joined`), and is dropped with
         // the last owner, one of which is `self`: it stays as long as `self` is borrowed.
-        Some(unsafe { output.cast().as_ref() })
+        Some(unsafe { self.output().as_ref() })
     }
 
     /// Whether the outcome was taken.

@@ -33,7 +33,7 @@ use log::Level;
 use crate::attached::Attached;
 use crate::awaits;
 use crate::budget::{self, Budget};
-use crate::core::{Core, Phase, shutdown_reason};
+use crate::core::{Core, Flow, Phase, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
 use crate::num::Num;
@@ -67,7 +67,6 @@ pub struct Executor<P: Park> {
     items: Vec<Item>,
     /// Since the inbox was last told that we park.
     parked: bool,
-    turns: u64,
     /// For how long nothing has happened that only code which is not lone's could let happen.
     quiet: Quiet,
 }
@@ -94,7 +93,7 @@ impl<P: Park> Executor<P> {
         let core = Core::new(number, first_generation, inbox, &settings);
         let (pace, items, quiet) = (Pace::default(), Vec::new(), Quiet::default());
         let schedule = settings.seed.map(Schedule::seeded);
-        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, turns: 0, quiet })
+        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, quiet })
     }
 
     /// From here on `chooser` says who runs next: each turn polls one task, which it picks from all
@@ -235,8 +234,8 @@ impl<P: Park> Executor<P> {
         max_wait: Option<Duration>,
         judge: Judge,
     ) -> Result<bool, RunError> {
-        self.turns += 1;
-        trace::emit(|| Event::Turn { number: self.turns });
+        self.core.begin_turn();
+        trace::emit(|| Event::Turn { number: self.core.turns() });
 
         // a: drain the inbox (wakes from other threads)
         if self.parked || self.core.inbox.is_pending() {
@@ -250,15 +249,20 @@ impl<P: Park> Executor<P> {
         };
         trace::emit(|| Event::Batch { ready: batch });
         let budget = Budget::full(self.settings.budget);
-        let mut left = batch;
-        while left > 0 {
-            let some = left.min(self.pace.some(&self.settings));
-            left -= some;
-            if self.core.poll_some(some, budget, main) {
+        let flow = self.flow(judge);
+        let mut polled = 0;
+        loop {
+            let some = self.pace.some(&self.settings);
+            let run = self.core.poll_some(some, flow, budget, main);
+            if run.main_has_ended {
                 return Ok(true);
             }
-            if self.pace.is_due(some, &self.settings, &self.park) {
+            polled += run.polled;
+            if self.pace.is_due(run.polled, &self.settings, &self.park) {
                 self.look(Some(Duration::ZERO))?;
+            }
+            if run.polled < some {
+                break;
             }
         }
 
@@ -285,7 +289,7 @@ impl<P: Park> Executor<P> {
             match self.hope() {
                 Hope::Nobody => return self.judge(budget, main),
                 Hope::Clones if judge != Judge::Shutdown => {
-                    return self.wait_for_clones(batch, budget, main);
+                    return self.wait_for_clones(polled, budget, main);
                 }
                 Hope::Clones | Hope::Somebody => {}
             }
@@ -294,6 +298,13 @@ impl<P: Park> Executor<P> {
         // d: park (poll I/O); e: fire (timers that are due, I/O that is ready: both only wake)
         self.look(limit)?;
         Ok(false)
+    }
+
+    /// Whether turns may follow one another without coming back here: in `block_on`, with the queue's own
+    /// order. A trace tells each turn.
+    fn flow(&self, judge: Judge) -> Flow {
+        let plain = matches!(judge, Judge::Main(_)) && self.schedule.is_none();
+        if plain && cfg!(not(feature = "trace")) { Flow::On } else { Flow::OneTurn }
     }
 
     /// Nobody is ready, and somebody waits for that: it is woken, unless an event comes in.
@@ -393,7 +404,7 @@ impl<P: Park> Executor<P> {
             slots: slots.occupied(),
             groups: slots.groups(),
             ready: slots.ready(),
-            turns: self.turns,
+            turns: self.core.turns(),
         }
     }
 

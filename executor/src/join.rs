@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::cancelled::{Cancelled, Reason, Source};
-use crate::cell::Joined;
+use crate::cell::{self, Joined};
 use crate::cleanup::{self, BoxError};
 use crate::core::Core;
 use crate::panicked::Panic;
@@ -104,56 +104,57 @@ impl std::error::Error for JoinError {
 #[must_use = "dropping it detaches the task: say so with `drop(handle)`, or await it"]
 pub struct JoinHandle<T> {
     /// `None`: the loop was closed and took no task.
-    joined: Option<Joined<T>>,
-    refusal_taken: bool,
+    joined: Joined<T>,
 }
 
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn new(joined: Joined<T>) -> JoinHandle<T> {
-        JoinHandle { joined: Some(joined), refusal_taken: false }
+        JoinHandle { joined }
     }
 
     /// The handle of a task that a closed loop has not taken.
-    pub(crate) fn refused() -> JoinHandle<T> {
-        JoinHandle { joined: None, refusal_taken: false }
+    pub(crate) fn refused(site: &'static Location<'static>) -> JoinHandle<T>
+    where
+        T: 'static,
+    {
+        JoinHandle::new(cell::ended(Err(JoinError::LoopClosed), site))
     }
 
     /// Gives the task a name, for logs and reports.
     ///
     /// asyncio: `create_task(…, name=…)`.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> JoinHandle<T> {
-        if let Some(joined) = &self.joined {
-            let name = name.into();
-            trace::emit(|| Event::Named { task: joined.task().id(), name: name.to_string() });
-            joined.task().set_name(name);
-        }
+        let name = name.into();
+        trace::emit(|| Event::Named { task: self.id(), name: name.to_string() });
+        self.joined.task().set_name(name);
         self
     }
 
     /// The number of the task; that of a task which a closed loop did not take is 0.
     #[must_use]
     pub fn id(&self) -> TaskId {
-        self.joined.as_ref().map_or(TaskId::new(0), |joined| joined.task().id())
+        self.joined.task().id()
     }
 
     /// The name of the task, where it has been given one.
     #[must_use]
     pub fn name(&self) -> Option<Cow<'static, str>> {
-        self.joined.as_ref().and_then(|joined| joined.task().name())
+        self.joined.task().name()
     }
 
     /// Where the task was spawned.
     #[must_use]
-    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
-        self.joined.as_ref().map(|joined| joined.task().spawned())
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.joined.task().spawned()
     }
 
     /// Whether the outcome is there, or was taken.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.joined.as_ref().is_none_or(|joined| joined.task().has_ended())
+        self.joined.task().has_ended()
     }
 
     /// Asks that the task be stopped. Returns `false` if it has ended already.
@@ -174,10 +175,7 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn cancel(&self, why: impl Into<Reason>) -> bool {
-        let Some(joined) = &self.joined else {
-            return false;
-        };
-        let task = joined.task();
+        let task = self.joined.task();
         let by = running(|core| core.current_task()).flatten();
         let asked = task.ask_cancel(|| Cancelled::new(why.into(), Source::Explicit, by));
         if asked {
@@ -197,11 +195,7 @@ impl<T> JoinHandle<T> {
     ///
     /// asyncio: `Task.result()`, which raises where this returns `None`.
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        let Some(joined) = &mut self.joined else {
-            let taken = std::mem::replace(&mut self.refusal_taken, true);
-            return Some(Err(if taken { JoinError::Taken } else { JoinError::LoopClosed }));
-        };
-        if joined.taken() { Some(Err(JoinError::Taken)) } else { joined.take() }
+        if self.joined.taken() { Some(Err(JoinError::Taken)) } else { self.joined.take() }
     }
 
     /// The outcome where it lies, without taking it: never waits, and wakes nobody.
@@ -224,38 +218,31 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn peek(&self) -> Option<Result<&T, &JoinError>> {
-        static LOOP_CLOSED: JoinError = JoinError::LoopClosed;
-        match &self.joined {
-            Some(joined) => joined.peek().map(Result::as_ref),
-            None => (!self.refusal_taken).then_some(Err(&LOOP_CLOSED)),
-        }
+        self.joined.peek().map(Result::as_ref)
     }
 
     /// Waits for the end without taking the outcome: for combinators over handles.
     ///
     /// Ready as soon as [`try_join`](JoinHandle::try_join) returns something.
     pub fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.joined {
-            Some(joined) if !joined.task().has_ended() => {
-                // The one before is dropped here, outside of any borrow.
-                drop(joined.task().set_joiner(KeptWaker::new(cx.waker())));
-                let task = joined.task();
-                // The numbers of another loop's tasks are not this one's.
-                if self.is_of_running_loop() {
-                    trace::awaits_task(task.id(), task.spawned());
-                } else {
-                    trace::awaits("the end of a task of another loop", task.spawned());
-                }
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
+        let task = self.joined.task();
+        if task.has_ended() {
+            return Poll::Ready(());
         }
+        // The one before is dropped here, outside of any borrow.
+        drop(task.set_joiner(KeptWaker::new(cx.waker())));
+        // The numbers of another loop's tasks are not this one's.
+        if self.is_of_running_loop() {
+            trace::awaits_task(task.id(), task.spawned());
+        } else {
+            trace::awaits("the end of a task of another loop", task.spawned());
+        }
+        Poll::Pending
     }
 
     /// Whether the loop that runs on this thread is that of the task.
     fn is_of_running_loop(&self) -> bool {
-        let index = self.joined.as_ref().map(|joined| joined.task().num().loop_index());
-        index.is_some() && running(Core::index) == index
+        running(Core::index) == Some(self.joined.task().num().loop_index())
     }
 
     /// Makes the handle the owner of its task: dropped, it cancels the task, and the scope around
@@ -311,9 +298,7 @@ impl<T, E: fmt::Display> JoinHandle<Result<T, E>> {
     /// });
     /// ```
     pub fn reporting(self) -> JoinHandle<Result<T, E>> {
-        if let Some(joined) = &self.joined {
-            joined.report_unread_error();
-        }
+        self.joined.report_unread_error();
         self
     }
 }
@@ -332,8 +317,7 @@ impl<T> Future for JoinHandle<T> {
         if let Some(outcome) = self.try_join() {
             return Poll::Ready(outcome);
         }
-        let own = self.joined.as_ref().map(|joined| joined.task().num());
-        if own.is_some() && own == number(cx.waker()) {
+        if number(cx.waker()) == Some(self.joined.task().num()) {
             return Poll::Ready(Err(JoinError::Itself));
         }
         match self.poll_finished(cx) {
@@ -389,9 +373,10 @@ impl<T: 'static> Drop for CancelOnDrop<T> {
         }
         self.0.cancel("its handle was dropped");
         // Elsewhere there is nobody to await it: the task ends by itself. Nor can a task await its own.
-        let is_own = self.0.joined.as_ref().is_some_and(|joined| joined.task().is_held());
+        let is_own = self.0.joined.task().is_held();
         if self.0.is_of_running_loop() && !is_own {
-            let handle = std::mem::replace(&mut self.0, JoinHandle::refused());
+            let spent = JoinHandle::refused(self.0.spawned_at());
+            let handle = std::mem::replace(&mut self.0, spent);
             cleanup::adopt_if_possible(async move { ended_by_cancel(handle.await) });
         }
     }

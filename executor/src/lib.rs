@@ -74,6 +74,7 @@ mod panicked;
 mod park;
 mod pinned;
 mod random;
+mod ready;
 mod registry;
 mod remote;
 mod remote_waker;

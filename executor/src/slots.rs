@@ -4,8 +4,7 @@
 //!  number ──► marks[slot]     4 bytes: QUEUED CHILD ┊ generation      all that a wake touches
 //!             tenants[slot]   main, a root task, or a child           what a poll needs
 //!
-//!  ready  ◄── [2] enqueue at the back        batch ──► [3] dequeue at the front
-//!    └────────── becomes the batch when a turn begins ────▲
+//!  ready queue   [2] enqueue at the back, [3] dequeue at the front: see `ready`
 //!
 //!  a child's wake walks up:   child ─► its group's ready list ─► the group's parent ─► …
 //!                             until it meets what is queued already, or the ready queue
@@ -26,6 +25,7 @@ use slab::Slab;
 
 use crate::cell::Task;
 use crate::num::{GENERATION_MASK, LAST_GENERATION, MAX_SLOTS, Num};
+use crate::ready::ReadyQueue;
 use crate::trace::Who;
 
 mod groups;
@@ -58,6 +58,15 @@ enum Tenant {
     Retired,
 }
 
+/// What has come of taking the next of a batch.
+pub(crate) enum Dequeued {
+    Somebody(Num, Next),
+    /// Whoever stood there has ended.
+    Stale,
+    /// Nobody is left in the batch.
+    Over,
+}
+
 /// What the loop polls next.
 pub(crate) enum Next {
     Main,
@@ -86,6 +95,23 @@ pub(crate) struct Leftover {
     parents: Vec<Parent>,
 }
 
+impl Leftover {
+    /// Drops it: no borrow is held.
+    #[inline]
+    pub(crate) fn drop_now(self) {
+        drop(self.task);
+        // As a rule there are none, and then nothing is called.
+        if self.parents.capacity() > 0 {
+            drop_parents(self.parents);
+        }
+    }
+}
+
+#[cold]
+fn drop_parents(parents: Vec<Parent>) {
+    drop(parents);
+}
+
 /// The slots, groups and ready queue of one loop.
 pub(crate) struct Slots {
     loop_index: u16,
@@ -95,11 +121,7 @@ pub(crate) struct Slots {
     marks: Vec<u32>,
     tenants: Slab<Tenant>,
     tasks: usize,
-    /// Who was woken since the turn began.
-    ready: Vec<Num>,
-    /// Who was ready when the turn began, and how many of them have been taken.
-    batch: Vec<Num>,
-    at: usize,
+    queue: ReadyQueue,
     /// How many clones of each slot's waker somebody else's code holds. Signed: a clone made elsewhere
     /// may be counted after its end, which has come here first.
     clones: Vec<i32>,
@@ -118,9 +140,7 @@ impl Slots {
             marks: Vec::new(),
             tenants: Slab::new(),
             tasks: 0,
-            ready: Vec::new(),
-            batch: Vec::new(),
-            at: 0,
+            queue: ReadyQueue::new(),
             clones: Vec::new(),
             uneven: 0,
             groups: Slab::new(),
@@ -131,6 +151,7 @@ impl Slots {
     // ----- slots -------------------------------------------------------------------------------
 
     /// The number that the next tenant will have. `None`: all 2^24 slots are taken or retired.
+    #[inline]
     fn vacancy(&mut self) -> Option<Num> {
         let slot = self.tenants.vacant_key();
         if slot >= MAX_SLOTS {
@@ -155,13 +176,17 @@ impl Slots {
         Some(num)
     }
 
-    /// Gives a slot to the task that `make` makes, knowing its number. [1] spawn
-    pub(crate) fn insert_root<R>(&mut self, make: impl FnOnce(Num) -> (Task, R)) -> (Num, R) {
-        let num = self.vacancy().expect("whoever spawns has asked whether there is room");
+    /// Gives a slot to the task that `make` makes, knowing its number, and queues it. [1] spawn,
+    /// [2] enqueue. `None`, and nothing is made: all slots are taken or retired.
+    #[inline]
+    pub(crate) fn insert_root<R>(&mut self, make: impl FnOnce(Num) -> (Task, R)) -> Option<R> {
+        let num = self.vacancy()?;
         let (task, made) = make(num);
         self.tenants.insert(Tenant::Root { task, groups: NO_GROUP });
         self.tasks += 1;
-        (num, made)
+        self.marks[num.slot()] = num.generation() | QUEUED;
+        self.queue.push(num);
+        Some(made)
     }
 
     /// Whether `num` names who lives in its slot now.
@@ -215,8 +240,20 @@ impl Slots {
     /// Gives back the slot of a tenant whose number has been raised. [9] reap
     ///
     /// The caller drops what is returned after the borrow has ended.
+    #[inline]
     pub(crate) fn vacate(&mut self, num: Num) -> Leftover {
-        match self.take_tenant(num) {
+        let tenant = self.take_tenant(num);
+        // A root without groups, as a rule: not a match over all four (bench `spawn10k`).
+        if let Tenant::Root { task, groups: NO_GROUP } = tenant {
+            self.tasks -= 1;
+            return Leftover { task: Some(task), parents: Vec::new() };
+        }
+        self.vacate_other(tenant)
+    }
+
+    #[cold]
+    fn vacate_other(&mut self, tenant: Tenant) -> Leftover {
+        match tenant {
             Tenant::Root { task, groups } => {
                 self.tasks -= 1;
                 Leftover { parents: self.end_groups(groups), task: Some(task) }
@@ -227,6 +264,7 @@ impl Slots {
         }
     }
 
+    #[inline]
     fn take_tenant(&mut self, num: Num) -> Tenant {
         let slot = num.slot();
         debug_assert!(self.marks[slot] & GENERATION > num.generation(), "{num:?}: raise it first");
@@ -300,9 +338,8 @@ impl Slots {
     #[inline]
     pub(crate) fn wake_fast(&mut self, num: Num) -> bool {
         match self.marks.get_mut(num.slot()) {
-            Some(mark) if *mark == num.generation() && self.ready.len() < self.ready.capacity() => {
+            Some(mark) if *mark == num.generation() && self.queue.push_fast(num) => {
                 *mark |= QUEUED;
-                self.ready.push(num);
                 true
             }
             _ => false,
@@ -322,71 +359,56 @@ impl Slots {
         if *mark & CHILD != 0 {
             return Woken::Child;
         }
-        self.ready.push(num);
+        self.queue.push(num);
         Woken::Queued
     }
 
     /// How many slots are ready.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
-        self.ready.len() + self.batch.len() - self.at
+        self.queue.len()
     }
 
-    /// b: what is ready now becomes the batch, behind what main's end may have left of the last
-    /// one. Returns how many that is.
+    /// b: what is ready now becomes the batch. Returns how many that is.
     #[inline]
     pub(crate) fn begin_batch(&mut self) -> usize {
-        if self.at == self.batch.len() {
-            self.batch.clear();
-            std::mem::swap(&mut self.batch, &mut self.ready);
-        } else {
-            self.batch.drain(..self.at);
-            self.batch.append(&mut self.ready);
-        }
-        self.at = 0;
-        self.batch.len()
+        self.queue.begin_batch()
     }
 
     /// b: puts the batch that has just begun in another order: see `schedule`.
     pub(crate) fn arrange(&mut self, order: impl FnOnce(&mut [Num])) {
-        debug_assert_eq!(self.at, 0, "the batch has begun only now");
-        order(&mut self.batch);
+        self.queue.arrange(|nums| order(nums));
     }
 
     /// b: who stands in the batch that has just begun, in order: without those who have ended.
     pub(crate) fn queued(&mut self) -> Vec<Num> {
-        debug_assert_eq!(self.at, 0, "the batch has begun only now");
-        let Slots { batch, marks, .. } = self;
-        batch.retain(|num| marks[num.slot()] == num.generation() | QUEUED);
-        batch.clone()
+        let Slots { queue, marks, .. } = self;
+        queue.arrange(|nums| {
+            nums.retain(|num| marks[num.slot()] == num.generation() | QUEUED);
+        });
+        queue.iter().collect()
     }
 
-    /// b: leaves the one at `place` in the batch, and makes the others ready again, in order, before
-    /// whoever was woken meanwhile.
+    /// b: leaves the one at `place` in the batch that has just begun; the others stay ready, in order.
     pub(crate) fn narrow_batch(&mut self, place: usize) {
-        debug_assert_eq!(self.at, 0, "the batch has begun only now");
-        let chosen = self.batch.remove(place);
-        self.batch.append(&mut self.ready);
-        std::mem::swap(&mut self.batch, &mut self.ready);
-        self.batch.push(chosen);
+        self.queue.narrow_batch(place);
     }
 
     /// [3] dequeue: the next of the batch. An entry of a tenant that has ended is nobody's.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<(Num, Next)> {
-        let num = *self.batch.get(self.at)?;
-        self.at += 1;
-        let mark = self.marks.get_mut(num.slot())?;
+    pub(crate) fn next(&mut self) -> Dequeued {
+        let Some(num) = self.queue.next() else { return Dequeued::Over };
+        let Some(mark) = self.marks.get_mut(num.slot()) else { return Dequeued::Stale };
         if *mark != num.generation() | QUEUED {
-            return None;
+            return Dequeued::Stale;
         }
         *mark = num.generation();
         let tenant = &self.tenants[num.slot()];
         // Not a match over all four: that would be a jump table. Bench `yield1000`.
         if let Tenant::Root { task, .. } = tenant {
-            return Some((num, Next::Task(task.clone())));
+            return Dequeued::Somebody(num, Next::Task(task.clone()));
         }
         debug_assert!(matches!(tenant, Tenant::Main { .. }), "no child stands in the ready queue");
-        Some((num, Next::Main))
+        Dequeued::Somebody(num, Next::Main)
     }
 }

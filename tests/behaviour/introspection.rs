@@ -61,7 +61,7 @@ fn all_tasks_lists_exactly_the_unfinished_ones_in_order() {
         let again = spawn(async {}).named("again");
         let task = all_tasks().pop().expect("there is one");
         assert_eq!((task.id, task.name.as_deref()), (again.id(), Some("again")));
-        assert_eq!(Some(task.spawned), again.spawned_at());
+        assert_eq!(task.spawned, again.spawned_at());
     });
 }
 

@@ -117,7 +117,7 @@ impl<P: Park> Executor<P> {
             self.look(None)?;
             return Ok(false);
         };
-        let left = self.quiet.left(self.turns, polled, after);
+        let left = self.quiet.left(self.core.turns(), polled, after);
         if left > Duration::ZERO {
             self.look(Some(left))?;
             return Ok(false);
@@ -173,7 +173,7 @@ impl<P: Park> Executor<P> {
             }
             Asked::Everybody { everybody, .. } => {
                 for request in requests {
-                    request.answer(Snapshot::new(everybody.clone(), self.turns));
+                    request.answer(Snapshot::new(everybody.clone(), self.core.turns()));
                 }
                 false
             }
