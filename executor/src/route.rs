@@ -128,12 +128,16 @@ impl KeptWaker {
     #[inline]
     #[must_use]
     pub fn new(waker: &Waker) -> KeptWaker {
-        match number(waker) {
-            Some(num) if running(|core| core.index() == num.loop_index()) == Some(true) => {
-                KeptWaker(Kept::Ours(num.bits()))
-            }
-            _ => KeptWaker(Kept::Foreign(waker.clone())),
-        }
+        KeptWaker::ours(waker).unwrap_or_else(|| KeptWaker(Kept::Foreign(waker.clone())))
+    }
+
+    /// Keeps `waker` if it is one of the running loop's: that clones nothing, and calls nobody.
+    #[inline]
+    #[must_use]
+    pub fn ours(waker: &Waker) -> Option<KeptWaker> {
+        let num = number(waker)?;
+        let here = running(|core| core.index() == num.loop_index()) == Some(true);
+        here.then_some(KeptWaker(Kept::Ours(num.bits())))
     }
 
     /// Whether this wakes the same task as `waker`.

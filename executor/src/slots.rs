@@ -88,7 +88,6 @@ pub(crate) enum Woken {
 
 /// What is left of a tenant: the caller drops it after the borrow has ended.
 #[derive(Default)]
-#[expect(dead_code, reason = "it is only dropped, at the right moment")]
 #[must_use = "drop it after the borrow has ended"]
 pub(crate) struct Leftover {
     task: Option<Task>,

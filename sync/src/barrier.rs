@@ -293,8 +293,7 @@ impl Future for BarrierWait<'_> {
         {
             return Poll::Ready(outcome);
         }
-        ready!(place.poll(cx, "the others at a barrier", &barrier.state, waiters));
-        Poll::Ready(place.take(&mut barrier.state.borrow_mut().waiters))
+        place.poll(cx, "the others at a barrier", &barrier.state, waiters)
     }
 }
 

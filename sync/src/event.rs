@@ -154,6 +154,9 @@ pub struct EventWait<'a> {
     place: Place,
 }
 
+/// What it awaits, in reports.
+const EVENT: &str = "an event";
+
 impl Future for EventWait<'_> {
     type Output = ();
 
@@ -165,11 +168,11 @@ impl Future for EventWait<'_> {
             if event.set.get() {
                 return Poll::Ready(());
             }
-            place.join(&mut event.waiters.borrow_mut(), ());
+            if place.join_and_keep(&mut event.waiters.borrow_mut(), (), cx) {
+                return place.wait(EVENT);
+            }
         }
-        ready!(place.poll(cx, "an event", &event.waiters, |waiters| waiters));
-        place.take(&mut event.waiters.borrow_mut());
-        Poll::Ready(())
+        place.poll(cx, EVENT, &event.waiters, |waiters| waiters)
     }
 }
 

@@ -337,23 +337,32 @@ impl Semaphore {
             if state.take(wanted) {
                 return Poll::Ready(());
             }
-            place.join(&mut state.waiters, wanted);
+            if place.join_and_keep(&mut state.waiters, wanted, cx) {
+                drop(state);
+                budget::give_back();
+                self.say_what_is_awaited(place);
+                return Poll::Pending;
+            }
         }
-        ready!(self.wait(place, cx));
-        let _wanted = place.take(&mut self.state.borrow_mut().waiters);
-        Poll::Ready(())
+        self.wait(place, cx)
     }
 
     /// [5] await: says as well whether one who was handed permits does not come for them.
     #[inline(never)]
-    fn wait(&self, place: &Place, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = place.poll_unsaid(cx, &self.state, waiters);
-        if polled.is_pending() {
-            trace::awaits_held("a permit", place.site(), || {
-                self.state.borrow().waiters.first_unclaimed().map(Holder::unclaimed)
-            });
+    fn wait(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        if place.poll_unsaid(cx, &self.state, waiters).is_pending() {
+            self.say_what_is_awaited(place);
+            return Poll::Pending;
         }
-        polled
+        let _wanted = place.take(&mut self.state.borrow_mut().waiters);
+        Poll::Ready(())
+    }
+
+    #[inline]
+    fn say_what_is_awaited(&self, place: &Place) {
+        trace::awaits_held("a permit", place.site(), || {
+            self.state.borrow().waiters.first_unclaimed().map(Holder::unclaimed)
+        });
     }
 
     /// The end of an acquire that has not got its permits out.

@@ -133,9 +133,8 @@ impl<T: Clone> Future for Recv<'_, T> {
                     }
                 }
             }
-            ready!(place.poll(cx, "an item of a broadcast", &receiver.shared, waiters));
             // Granted: there is an item, or nobody is left who could send one.
-            place.take(&mut receiver.shared.borrow_mut().waiters);
+            ready!(place.poll(cx, "an item of a broadcast", &receiver.shared, waiters));
         }
     }
 }

@@ -94,7 +94,7 @@ impl Door {
         notified: Handed,
     ) -> Option<Handed> {
         let state = &mut *self.state.borrow_mut();
-        place.join_with(&mut state.waiters, who, notified.into_waker());
+        place.line_up(&mut state.waiters, who, notified.into_waker());
         if state.holder.is_some() {
             return None;
         }
@@ -105,8 +105,12 @@ impl Door {
     #[inline(never)]
     fn wait(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let now = Taken::here(place.site());
-        if !place.is_taken() {
-            place.join(&mut self.state.borrow_mut().waiters, now);
+        let joins = !place.is_taken();
+        let kept = joins && place.join_and_keep(&mut self.state.borrow_mut().waiters, now, cx);
+        if kept {
+            budget::give_back();
+            trace::awaits_held("a lock", place.site(), || self.holder());
+            return Poll::Pending;
         }
         if place.poll_unsaid(cx, &self.state, waiters).is_pending() {
             // The future may have moved to another task since it was polled last.

@@ -117,9 +117,7 @@ impl<T> Future for Closed<'_, T> {
             }
             place.join(&mut state.sender, ());
         }
-        ready!(place.poll(cx, "the end of a receiver", &this.shared, sender));
-        place.take(&mut this.shared.borrow_mut().sender);
-        Poll::Ready(())
+        place.poll(cx, "the end of a receiver", &this.shared, sender)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Get<'a, T, O: QueueOrder<T> = Fifo> {
     place: Place,
 }
 
+/// What it awaits, in reports.
+const ITEM: &str = "an item from a queue";
+
 fn getters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<bool> {
     &mut state.getters
 }
@@ -49,10 +52,16 @@ impl<T, O: QueueOrder<T>> Future for Get<'_, T, O> {
                     return Poll::Ready(Ok(item));
                 }
                 Err(TryGetError::Closed) => return Poll::Ready(Err(GetError)),
-                Err(TryGetError::Empty) => place.join(&mut state.getters, false),
+                Err(TryGetError::Empty) => {
+                    if place.join_and_keep(&mut state.getters, false, cx) {
+                        return place.wait(ITEM);
+                    }
+                }
             }
         }
-        ready!(place.poll(cx, "an item from a queue", &queue.state, getters));
+        if !place.is_granted(&queue.state.borrow().getters) {
+            ready!(place.poll_said(cx, ITEM, &queue.state, getters));
+        }
         let handed = queue.state.borrow_mut().take_handed(place);
         Poll::Ready(match handed {
             Some(item) => Ok(item),

@@ -43,9 +43,7 @@ impl<T, O: QueueOrder<T>> Future for QueueJoin<'_, T, O> {
             }
             place.join(&mut state.joiners, ());
         }
-        ready!(place.poll(cx, "the end of a queue's work", &queue.state, joiners));
-        place.take(&mut queue.state.borrow_mut().joiners);
-        Poll::Ready(())
+        place.poll(cx, "the end of a queue's work", &queue.state, joiners)
     }
 }
 

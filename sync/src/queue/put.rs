@@ -27,6 +27,9 @@ pub struct Put<'a, T, O: QueueOrder<T> = Fifo> {
 /// The item is never pinned: it is moved into the queue.
 impl<T, O: QueueOrder<T>> Unpin for Put<'_, T, O> {}
 
+/// What it awaits, in reports.
+const ROOM: &str = "room in a queue";
+
 fn putters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<Option<T>> {
     &mut state.putters
 }
@@ -58,11 +61,14 @@ impl<T, O: QueueOrder<T>> Future for Put<'_, T, O> {
                     return Poll::Ready(Ok(()));
                 }
                 Err(TryPutError::Closed(item)) => return Poll::Ready(Err(PutError(item))),
-                Err(TryPutError::Full(item)) => place.join(&mut state.putters, Some(item)),
+                Err(TryPutError::Full(item)) => {
+                    if place.join_and_keep(&mut state.putters, Some(item), cx) {
+                        return place.wait(ROOM);
+                    }
+                }
             }
         }
-        ready!(place.poll(cx, "room in a queue", &queue.state, putters));
-        let refused = place.take(&mut queue.state.borrow_mut().putters);
+        let refused = ready!(place.poll(cx, ROOM, &queue.state, putters));
         Poll::Ready(match refused {
             None => Ok(()),
             Some(item) => Err(PutError(item)),

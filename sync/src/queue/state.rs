@@ -129,9 +129,13 @@ impl<T, O: QueueOrder<T>> State<T, O> {
     /// Takes what was granted to the getter at `place`. `None`: it was refused.
     #[inline(never)]
     pub(super) fn take_handed(&mut self, place: &mut Place) -> Option<T> {
-        let rank = if self.handed.is_empty() { 0 } else { place.rank(&self.getters) };
-        let has_item = place.take(&mut self.getters);
-        if has_item { self.handed.remove(rank).map(O::Store::leave) } else { None }
+        // The first as a rule: those who were granted first are polled first.
+        let rank = place.rank(&self.getters);
+        if !place.take(&mut self.getters) {
+            return None;
+        }
+        let entry = if rank == 0 { self.handed.pop_front() } else { self.handed.remove(rank) };
+        entry.map(O::Store::leave)
     }
 
     /// Which of the handed items is left over if the getter at `place` goes; only for one that has

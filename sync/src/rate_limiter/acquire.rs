@@ -58,7 +58,6 @@ impl Future for AcquireTokens<'_> {
         }
         if !*leads {
             ready!(place.poll(cx, "a token", &limiter.state, waiters));
-            place.take(&mut limiter.state.borrow_mut().waiters);
             *leads = true;
         }
         // The alarm rings when the tokens are there: nobody else takes any meanwhile.

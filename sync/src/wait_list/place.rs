@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::Location;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::{KeptWaker, budget};
@@ -56,25 +56,82 @@ impl Place {
 
     /// Joins the end of the line with `parcel`. Call [`Place::poll`] after the borrow has ended.
     pub(crate) fn join<P>(&mut self, list: &mut WaitList<P>, parcel: P) {
-        debug_assert!(self.key.is_none(), "it stands in a line already");
-        self.key = Some(list.join(parcel, self.site));
+        self.join_with(list, parcel, KeptWaker::NOBODY);
+    }
+
+    /// As [`Place::join`], for whoever polls. `true`: he is kept as well, so that there is nothing left to
+    /// do but to call [`Place::wait`]. `false`: call [`Place::poll`].
+    ///
+    /// Only a waker of our own is kept here, which clones nothing: somebody else's is user code.
+    #[must_use = "if he is not kept, poll it"]
+    #[inline]
+    pub(crate) fn join_and_keep<P>(
+        &mut self,
+        list: &mut WaitList<P>,
+        parcel: P,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        // A trace tells who waits, and from outside of the borrow.
+        let ours = if cfg!(feature = "trace") { None } else { KeptWaker::ours(cx.waker()) };
+        let kept = ours.is_some();
+        self.join_with(list, parcel, ours.unwrap_or(KeptWaker::NOBODY));
+        kept
     }
 
     /// Joins for somebody who is not being polled: `waker` is what he has left in another line.
-    pub(crate) fn join_with<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
+    pub(crate) fn line_up<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
         let who = waker.who();
-        let key = list.join(parcel, self.site);
-        let nobody = list.attach(&key, waker);
-        debug_assert!(nobody.is_nobody(), "a new node has no waker");
-        self.key = Some(key);
+        self.join_with(list, parcel, waker);
         trace::emit(|| list.describe_wait(who));
     }
 
-    /// [5] await: ready once it has been granted; then [`Place::take`] takes the parcel.
+    #[inline]
+    fn join_with<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
+        debug_assert!(self.key.is_none(), "it stands in a line already");
+        self.key = Some(list.join(parcel, waker, self.site));
+    }
+
+    /// [5] await: what there is to do and to say when a leaf waits.
+    #[inline]
+    pub(crate) fn wait<T>(&self, on: &'static str) -> Poll<T> {
+        budget::give_back();
+        trace::awaits(on, self.site);
+        Poll::Pending
+    }
+
+    /// [5] await: ready with the parcel once it has been granted; then it has no place any more.
     ///
     /// Pending: the waker of `cx`, and no other, will be woken, and the budget was given back.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn poll<S, P>(
+        &mut self,
+        cx: &mut Context<'_>,
+        on: &'static str,
+        cell: &RefCell<S>,
+        list: impl Fn(&mut S) -> &mut WaitList<P>,
+    ) -> Poll<P> {
+        if let Some(parcel) = self.take_granted(list(&mut cell.borrow_mut())) {
+            return Poll::Ready(parcel);
+        }
+        self.poll_again(cx, on, cell, list)
+    }
+
+    /// Out of line: who is polled as a rule has been granted what it waits for.
+    #[inline(never)]
+    fn poll_again<S, P>(
+        &mut self,
+        cx: &mut Context<'_>,
+        on: &'static str,
+        cell: &RefCell<S>,
+        list: impl Fn(&mut S) -> &mut WaitList<P>,
+    ) -> Poll<P> {
+        ready!(self.poll_said(cx, on, cell, &list));
+        Poll::Ready(self.take(list(&mut cell.borrow_mut())))
+    }
+
+    /// As [`Place::poll`], for a leaf that takes the parcel by itself, with [`Place::take`].
+    #[inline(never)]
+    pub(crate) fn poll_said<S, P>(
         &self,
         cx: &mut Context<'_>,
         on: &'static str,
@@ -88,7 +145,7 @@ impl Place {
         polled
     }
 
-    /// As [`Place::poll`], for a leaf that says by itself what it awaits.
+    /// As [`Place::poll_said`], for a leaf that says by itself what it awaits.
     #[inline]
     pub(crate) fn poll_unsaid<S, P>(
         &self,
@@ -130,6 +187,7 @@ impl Place {
     }
 
     /// Whether it has been granted something.
+    #[inline]
     pub(crate) fn is_granted<P>(&self, list: &WaitList<P>) -> bool {
         self.key.as_ref().is_some_and(|key| list.node(key).granted)
     }
@@ -139,7 +197,14 @@ impl Place {
         self.key.as_ref().map_or(0, |key| list.rank(key))
     }
 
-    /// Takes what was granted: after [`Place::poll`] was ready, and no user code has run since.
+    /// Takes the parcel if it has been granted.
+    #[inline]
+    fn take_granted<P>(&mut self, list: &mut WaitList<P>) -> Option<P> {
+        if self.is_granted(list) { Some(self.take(list)) } else { None }
+    }
+
+    /// Takes what was granted: after [`Place::poll_unsaid`] was ready, and no user code has run since.
+    #[inline]
     pub(crate) fn take<P>(&mut self, list: &mut WaitList<P>) -> P {
         let key = self.key.take().expect("it has been granted");
         let node = list.remove(&key);

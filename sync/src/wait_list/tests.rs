@@ -30,17 +30,23 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-fn walk(list: &WaitList<u32>, line: Line) -> Vec<(u64, u32)> {
-    let (mut found, mut index, mut previous) = (Vec::new(), line.first, NONE);
+/// Those who were granted, and those who wait, each in order.
+fn walk(list: &WaitList<u32>) -> (Vec<(u64, u32)>, Vec<(u64, u32)>) {
+    let (mut granted, mut waiting) = (Vec::new(), Vec::new());
+    let (mut index, mut previous) = (list.first, NONE);
     while index != NONE {
         let node = &list.nodes[index as usize];
         assert_eq!(node.previous, previous, "the links agree both ways");
-        found.push((node.ticket.0.get(), node.parcel));
+        if waiting.is_empty() && !node.granted {
+            assert_eq!(list.first_waiting, index, "the first who waits");
+        }
+        assert!(waiting.is_empty() || !node.granted, "who was granted stands before who waits");
+        let line = if node.granted { &mut granted } else { &mut waiting };
+        line.push((node.ticket.0.get(), node.parcel));
         (previous, index) = (index, node.next);
     }
-    assert_eq!(line.last, previous);
-    assert_eq!(line.len as usize, found.len());
-    found
+    assert_eq!(list.last, previous);
+    (granted, waiting)
 }
 
 proptest! {
@@ -54,7 +60,7 @@ proptest! {
                 Step::Join(parcel) => {
                     model.joined += 1;
                     model.waiting.push_back((model.joined, parcel));
-                    keys.push(list.join(parcel, Location::caller()));
+                    keys.push(list.join(parcel, KeptWaker::NOBODY, Location::caller()));
                 }
                 Step::Grant(parcel) => {
                     let handed = list.grant(|theirs| *theirs ^= parcel);
@@ -90,8 +96,9 @@ proptest! {
             prop_assert_eq!(list.first(), model.waiting.front().map(|node| &node.1));
             prop_assert_eq!(list.len(), model.waiting.len());
             prop_assert_eq!(list.next.0.get(), model.joined + 1);
-            prop_assert_eq!(walk(&list, list.waiting), Vec::from(model.waiting.clone()));
-            prop_assert_eq!(walk(&list, list.granted), Vec::from(model.granted.clone()));
+            prop_assert_eq!(list.unclaimed(), model.granted.len());
+            let lines = (Vec::from(model.granted.clone()), Vec::from(model.waiting.clone()));
+            prop_assert_eq!(walk(&list), lines);
         }
     }
 }
@@ -100,7 +107,8 @@ proptest! {
 fn a_warm_list_reuses_its_nodes() {
     let mut list = WaitList::new(trace::Object::new("test"));
     for _ in 0..1000 {
-        let keys: Vec<Key> = (0..8).map(|n| list.join(n, Location::caller())).collect();
+        let keys: Vec<Key> =
+            (0..8).map(|n| list.join(n, KeptWaker::NOBODY, Location::caller())).collect();
         for key in keys {
             let _ = list.remove(&key);
         }
@@ -113,10 +121,10 @@ fn a_warm_list_reuses_its_nodes() {
 #[should_panic(expected = "a stale key of node 0")]
 fn a_stale_key_is_noticed() {
     let mut list = WaitList::new(trace::Object::new("test"));
-    let key = list.join((), Location::caller());
+    let key = list.join((), KeptWaker::NOBODY, Location::caller());
     let stale = Key { index: key.index, ticket: key.ticket };
     let _ = list.remove(&key);
-    let _ = list.join((), Location::caller());
+    let _ = list.join((), KeptWaker::NOBODY, Location::caller());
     list.node(&stale);
 }
 

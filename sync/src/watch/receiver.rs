@@ -137,9 +137,8 @@ impl<T> Future for Changed<'_, T> {
                 }
                 place.join(&mut receiver.shared.state.borrow_mut().changed, ());
             }
-            ready!(place.poll(cx, "a change of a watch", &receiver.shared.state, changed));
             // Granted: something has changed, or nobody is left. It is not seen but here.
-            place.take(&mut receiver.shared.state.borrow_mut().changed);
+            ready!(place.poll(cx, "a change of a watch", &receiver.shared.state, changed));
         }
     }
 }

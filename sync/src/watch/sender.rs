@@ -199,9 +199,7 @@ impl<T> Future for Closed<'_, T> {
             }
             place.join(&mut state.closed, ());
         }
-        ready!(place.poll(cx, "the end of all receivers", state, closed));
-        place.take(&mut state.borrow_mut().closed);
-        Poll::Ready(())
+        place.poll(cx, "the end of all receivers", state, closed)
     }
 }
 
