@@ -164,6 +164,34 @@ impl Builder {
         self
     }
 
+    /// Before the thread sleeps, looks for events again and again for so long. Default 0: it sleeps at
+    /// once.
+    ///
+    /// For a service that talks to a peer which answers within some 20 us, such as one on the same
+    /// machine: to go idle and be woken costs more than that. 20 to 50 us are sensible. It adapts: a
+    /// look-out that was in vain is the last one, until a sleep was short enough that it would have paid;
+    /// so an idle program sleeps. A processor of its own is what it wants: with fewer processors than
+    /// busy threads it takes time from the very peer that it waits for.
+    ///
+    /// Without effect under a virtual clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let slept = lone::Builder::new().spin(Duration::from_micros(50)).run(async {
+    ///     let begin = lone::time::Instant::now();
+    ///     lone::sleep(Duration::from_micros(20)).await;
+    ///     begin.elapsed()
+    /// });
+    /// assert!(slept >= Duration::from_micros(20), "never early, spinning or not");
+    /// ```
+    pub fn spin(mut self, most: Duration) -> Builder {
+        self.reactor.spin = most;
+        self
+    }
+
     /// A virtual clock: it stands still while anything is ready, and jumps to the next deadline
     /// when nothing is, one deadline at a time.
     ///

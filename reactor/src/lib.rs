@@ -31,6 +31,7 @@ mod ends;
 mod local;
 mod reactor;
 mod sources;
+mod spin;
 mod timerfd;
 mod timers;
 mod wheel;

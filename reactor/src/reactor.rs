@@ -30,6 +30,7 @@ use crate::clock::{Clock, Jump};
 use crate::ends::Awaited;
 use crate::local::{self, Entered, Local};
 use crate::sources::SourceId;
+use crate::spin::Spin;
 use crate::time::Instant;
 use crate::timerfd::TimerFd;
 use crate::wheel::TimerId;
@@ -53,13 +54,20 @@ pub struct Settings {
     pub events: usize,
     /// Deadlines within the same multiple of this share a wake-up. Default 0: each has its own.
     pub timer_slack: Duration,
+    /// For how long to look for events again and again before the thread sleeps. Default 0: not at all.
+    pub spin: Duration,
     /// `Some`: the clock is virtual.
     pub virtual_clock: Option<Jump>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { events: 1024, timer_slack: Duration::ZERO, virtual_clock: None }
+        Settings {
+            events: 1024,
+            timer_slack: Duration::ZERO,
+            spin: Duration::ZERO,
+            virtual_clock: None,
+        }
     }
 }
 
@@ -83,6 +91,7 @@ pub struct Reactor {
     timerfd: TimerFd,
     bell: Arc<Bell>,
     slack: u64,
+    spin: Spin,
     parks: u64,
     /// The last look took in as many events as it could: there may be more.
     more: bool,
@@ -150,7 +159,8 @@ impl Reactor {
             events: Events::with_capacity(settings.events.max(1).saturating_add(1)),
             timerfd,
             bell: Arc::new(bell),
-            slack: u64::try_from(settings.timer_slack.as_nanos()).unwrap_or(u64::MAX),
+            slack: nanos(settings.timer_slack),
+            spin: Spin::new(nanos(settings.spin)),
             parks: 0,
             more: false,
             skipped: false,
@@ -189,15 +199,47 @@ impl Reactor {
 
     /// On the real clock: until an event, the limit, or the next deadline.
     fn park_real(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        if limit != Some(Duration::ZERO) {
+        if limit == Some(Duration::ZERO) {
+            self.wait(limit)?;
+        } else if !self.spin.is_on() {
             let next = self.next_deadline();
             let wait = self.until(next, limit)?;
             self.wait(wait)?;
-        } else {
-            self.wait(Some(Duration::ZERO))?;
+        } else if !self.spin_real(limit)? {
+            let next = self.next_deadline();
+            let wait = self.until(next, limit)?;
+            let begin = self.now();
+            self.wait(wait)?;
+            self.spin.has_parked(nanos(self.now() - begin));
         }
         self.fire();
         Ok(())
+    }
+
+    /// Looks again and again, as long as that is worth while. Returns whether the wait is over: something
+    /// has come, a deadline has, or the limit.
+    fn spin_real(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+        let spin = Duration::from_nanos(self.spin.limit());
+        if spin.is_zero() {
+            return Ok(false);
+        }
+        let begin = self.now();
+        let enough = begin + limit.map_or(spin, |limit| limit.min(spin));
+        let next = self.next_deadline().unwrap_or(Instant::FAR_FUTURE);
+        // Ends: time passes.
+        loop {
+            let seen = self.wait(Some(Duration::ZERO))?;
+            let now = self.now();
+            if seen || now >= next {
+                self.spin.has_ended(true);
+                return Ok(true);
+            }
+            if now >= enough {
+                let is_limit = limit.is_some_and(|limit| limit <= spin);
+                self.spin.has_ended(is_limit);
+                return Ok(is_limit);
+            }
+        }
     }
 
     /// How long to poll for, so that the poll ends at `next` or at the limit.
@@ -341,6 +383,11 @@ fn edge(local: &Local, event: &mio::event::Event) {
         };
         waiter.wake_in_the_loop();
     }
+}
+
+/// In nanoseconds, as far as they go.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Park for Reactor {

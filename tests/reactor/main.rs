@@ -23,6 +23,7 @@ mod io;
 mod race_staggered;
 mod rate_limiter;
 mod sleep;
+mod spin;
 mod stall;
 mod stream;
 mod task_group;

@@ -30,8 +30,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-/// Those who were granted, and those who wait, each in order.
-fn walk(list: &WaitList<u32>) -> (Vec<(u64, u32)>, Vec<(u64, u32)>) {
+/// Tickets and parcels of one kind of waiters, in order.
+type Found = Vec<(u64, u32)>;
+
+/// Those who were granted, and those who wait.
+fn walk(list: &WaitList<u32>) -> (Found, Found) {
     let (mut granted, mut waiting) = (Vec::new(), Vec::new());
     let (mut index, mut previous) = (list.first, NONE);
     while index != NONE {
