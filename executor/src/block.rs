@@ -12,7 +12,7 @@
 //!
 //! Invariants:
 //! - **One thread.** Lists belong to a thread, and tasks are `!Send`, so a block goes back to the
-//!   thread that it came from. A list that is gone (thread exit) means the global allocator.
+//!   thread that it came from. Lists that are closed (thread exit) mean the global allocator.
 //! - **One layout a class.** Every block of a class was allocated with that class's layout, and
 //!   is freed with it; `layout_of` is the one place that maps sizes to layouts.
 //! - **A free block is owned by its list** alone, and its first word is the link to the next.
@@ -21,6 +21,7 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 const STEP: usize = 16;
@@ -39,9 +40,20 @@ struct Free {
 }
 
 thread_local! {
-    static BLOCKS: Blocks = const {
-        Blocks { classes: [const { Cell::new(None) }; CLASSES], kept: Cell::new(0) }
+    /// Without a destructor, which would have each access ask whether it has run: see [`Guard`].
+    static BLOCKS: ManuallyDrop<Blocks> = const {
+        ManuallyDrop::new(Blocks { classes: [const { Cell::new(None) }; CLASSES], kept: Cell::new(0) })
     };
+    static GUARD: Guard = const { Guard };
+}
+
+/// Frees the lists of its thread at its exit; there from the first block on that was allocated.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        BLOCKS.with(|blocks| blocks.close());
+    }
 }
 
 /// The class of a layout, with the layout that its blocks have; `None`: not from the lists.
@@ -64,19 +76,15 @@ pub(crate) fn take(layout: Layout) -> NonNull<u8> {
     let Some((class, of_class)) = layout_of(layout) else {
         return allocate(layout);
     };
-    let free = BLOCKS.try_with(|blocks| {
-        let first = blocks.classes[class].get()?;
+    BLOCKS.with(|blocks| {
+        let Some(first) = blocks.classes[class].get() else { return allocate(of_class) };
         // SAFETY: *A free block is owned by its list*: `first` is valid, holds a `Free`, and
         // nobody else reads or writes it while it is in the list.
         let next = unsafe { first.as_ref() }.next;
         blocks.classes[class].set(next);
         blocks.kept.set(blocks.kept.get() - of_class.size());
-        Some(first.cast())
-    });
-    match free {
-        Ok(Some(block)) => block,
-        _ => allocate(of_class),
-    }
+        first.cast()
+    })
 }
 
 /// Takes a block back.
@@ -90,8 +98,8 @@ pub(crate) unsafe fn give(block: NonNull<u8>, layout: Layout) {
         // SAFETY: by this function's contract; `take` allocated with `layout` itself.
         return unsafe { dealloc(block.as_ptr(), layout) };
     };
-    let kept = BLOCKS.try_with(|blocks| {
-        if blocks.kept.get() + of_class.size() > KEPT_BYTES {
+    let kept = BLOCKS.with(|blocks| {
+        if blocks.kept.get() > KEPT_BYTES - of_class.size() {
             return false;
         }
         let free = block.cast::<Free>();
@@ -103,7 +111,7 @@ pub(crate) unsafe fn give(block: NonNull<u8>, layout: Layout) {
         blocks.kept.set(blocks.kept.get() + of_class.size());
         true
     });
-    if kept != Ok(true) {
+    if !kept {
         // SAFETY: *One layout a class*: `take` allocated this block with `of_class`.
         unsafe { dealloc(block.as_ptr(), of_class) };
     }
@@ -112,13 +120,17 @@ pub(crate) unsafe fn give(block: NonNull<u8>, layout: Layout) {
 #[cold]
 fn allocate(layout: Layout) -> NonNull<u8> {
     debug_assert!(layout.size() > 0, "a task cell has a header");
+    // Where it is gone already, at the thread's exit, the lists are closed.
+    let _ = GUARD.try_with(|_| ());
     // SAFETY: the size is not zero: a task cell holds its header at least.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-impl Drop for Blocks {
-    fn drop(&mut self) {
+impl Blocks {
+    /// Frees what is in the lists, and keeps nothing from here on.
+    fn close(&self) {
+        self.kept.set(KEPT_BYTES);
         for (class, list) in self.classes.iter().enumerate() {
             let layout = Layout::from_size_align((class + 1) * STEP, STEP);
             let layout = layout.expect("sizes up to 1024 at an alignment of 16 are layouts");

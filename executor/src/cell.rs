@@ -376,6 +376,7 @@ fn discard<T>(unwanted: T, header: &Header) {
 }
 
 impl Task {
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: *Counted*: the block lives while `self` does, and a header is only ever shared:
         // all that changes in it is behind a `Cell`.
@@ -616,6 +617,7 @@ impl<T> Joined<T> {
     /// The outcome, once; `None` while the task has not ended, and after the outcome was taken.
     ///
     /// Exclusive, so that nothing is left of what [`Joined::peek`] has lent.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let header = self.task.header();
         if header.state.get() != State::Done {
@@ -628,6 +630,7 @@ impl<T> Joined<T> {
     }
 
     /// Where the output is while it is there; nothing is read or written.
+    #[inline]
     fn output(&self) -> NonNull<Result<T, JoinError>> {
         let offset = self.task.header().vtable.output;
         // SAFETY: *Typed once*: the offset is that of the stage in this very block.

@@ -194,6 +194,7 @@ impl<T> JoinHandle<T> {
     /// `None`: the task has not ended.
     ///
     /// asyncio: `Task.result()`, which raises where this returns `None`.
+    #[inline]
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
         if self.joined.taken() { Some(Err(JoinError::Taken)) } else { self.joined.take() }
     }
@@ -313,10 +314,18 @@ impl From<JoinError> for std::io::Error {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(outcome) = self.try_join() {
-            return Poll::Ready(outcome);
+        match self.try_join() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => self.poll_unfinished(cx),
         }
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Apart, so that a task which has ended costs few instructions to join.
+    fn poll_unfinished(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         if number(cx.waker()) == Some(self.joined.task().num()) {
             return Poll::Ready(Err(JoinError::Itself));
         }

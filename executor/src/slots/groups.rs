@@ -2,7 +2,7 @@
 //! and the root that ends it.
 //!
 //! ```text
-//!   Group ─┬─ members  number of each child       Tenant::Child { group, member } points back
+//!   Group ─┬─ members  number of each child       the child's slot points back
 //!          ├─ ready    those to poll, in the order of their wakes
 //!          ├─ parent   whom a child's wake goes on to
 //!          └─ root ◄─► root's list of groups      ended with it at the latest
@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::places::Places;
-use super::{CHILD, NO_GROUP, QUEUED, Slots, Tenant, Woken};
+use super::{CHILD, NO_GROUP, QUEUED, Slots, Woken};
 use crate::num::Num;
 
 /// Where the walk up from a child has ended.
@@ -68,9 +68,8 @@ impl Slots {
     /// Inlined, as `climb`: 18 of 350 instructions less a wake and poll, in a gather of 10,000.
     #[inline(always)]
     fn enqueue(&mut self, child: Num) -> u32 {
-        let Tenant::Child { group, member } = self.tenants[child.slot()] else {
-            unreachable!("a mark with CHILD belongs to a child");
-        };
+        let group = self.table.of(child).link;
+        let member = self.table.member(child);
         self.groups[group as usize].ready.push_back(member);
         group
     }
@@ -148,14 +147,15 @@ impl Slots {
         place: fn(&mut Places, Num) -> u32,
         queued: u32,
     ) -> Option<(u32, Num)> {
-        let num = self.vacancy()?;
+        let (num, slot) = self.table.occupy()?;
         let group = &mut self.groups[key as usize];
         let member = place(&mut group.members, num);
         if queued != 0 {
             group.ready.push_back(member);
         }
-        self.tenants.insert(Tenant::Child { group: key, member });
-        self.marks[num.slot()] |= CHILD | queued;
+        slot.mark |= CHILD | queued;
+        slot.link = key;
+        self.table.set_member(num, member);
         Some((member, num))
     }
 
@@ -189,11 +189,12 @@ impl Slots {
 
     /// Makes every member ready: a report asks all of them what they await. Returns how many.
     pub(crate) fn make_all_ready(&mut self, group: u32) -> usize {
-        let Slots { groups, marks, .. } = self;
+        let Slots { groups, table, .. } = self;
         let Group { members, ready, .. } = &mut groups[group as usize];
         for (member, num) in members.alive() {
-            if marks[num.slot()] & QUEUED == 0 {
-                marks[num.slot()] |= QUEUED;
+            let slot = table.of(num);
+            if slot.mark & QUEUED == 0 {
+                slot.mark |= QUEUED;
                 ready.push_back(member);
             }
         }
@@ -219,7 +220,7 @@ impl Slots {
             group.members.rest(member);
             return None;
         };
-        self.marks[num.slot()] &= !QUEUED;
+        self.table.of(num).mark &= !QUEUED;
         Some((member, num))
     }
 
@@ -231,7 +232,7 @@ impl Slots {
         };
         group.members.clear(member);
         // *One entry a place*: else its turn comes when the entry is taken.
-        if self.marks[num.slot()] & QUEUED == 0 {
+        if self.table.of(num).mark & QUEUED == 0 {
             group.members.rest(member);
         }
         self.end_child(num);
@@ -240,7 +241,7 @@ impl Slots {
     fn end_child(&mut self, num: Num) {
         self.raise(num);
         // A child's future belongs to its parent: nothing of a child is left here.
-        let _ = self.take_tenant(num);
+        let _ = self.table.vacate(num);
     }
 
     /// Ends a group and the slots of its members. Does nothing if it has ended already.
@@ -264,23 +265,14 @@ impl Slots {
         self.groups.len()
     }
 
-    /// The head of `root`'s list. A number that has been raised still counts: a task's groups are
-    /// dropped with its future, between the two.
-    fn groups_of(&mut self, root: Num) -> Option<&mut u32> {
-        match self.tenants.get_mut(root.slot()) {
-            Some(Tenant::Main { groups } | Tenant::Root { groups, .. }) => Some(groups),
-            _ => None,
-        }
-    }
-
     fn list(&mut self, key: u32, root: Option<Num>) {
-        let root = root.filter(|&root| self.is_live(root));
-        let Some(first) = root.and_then(|root| self.groups_of(root)) else {
+        let lives = |root: &Num| self.live(*root).is_some_and(|slot| slot.mark & CHILD == 0);
+        let Some(root) = root.filter(lives) else {
             return;
         };
-        let next = std::mem::replace(first, key);
+        let next = std::mem::replace(&mut self.table.of(root).link, key);
         let group = &mut self.groups[key as usize];
-        (group.root, group.previous, group.next) = (root, NO_GROUP, next);
+        (group.root, group.previous, group.next) = (Some(root), NO_GROUP, next);
         if next != NO_GROUP {
             self.groups[next as usize].previous = key;
         }
@@ -297,23 +289,17 @@ impl Slots {
         }
         if previous != NO_GROUP {
             self.groups[previous as usize].next = next;
-        } else if let Some(Tenant::Main { groups } | Tenant::Root { groups, .. }) =
-            self.tenants.get_mut(root.slot())
-        {
+        } else {
             // Also where the root's number has been raised: its destructors run, and it is vacated
             // after them. A root that has been vacated has no group left that names it.
-            *groups = next;
+            self.table.of(root).link = next;
         }
     }
 
-    /// Ends the groups that were forgotten: their root has ended and they are still listed.
-    #[inline]
-    pub(super) fn end_groups(&mut self, first: u32) -> Vec<Parent> {
-        if first == NO_GROUP { Vec::new() } else { self.end_list(first) }
-    }
-
+    /// Ends the groups that were forgotten: their root has ended and they are still listed, `key` as the
+    /// first.
     #[cold]
-    fn end_list(&mut self, mut key: u32) -> Vec<Parent> {
+    pub(super) fn end_groups(&mut self, mut key: u32) -> Vec<Parent> {
         let mut parents = Vec::new();
         while key != NO_GROUP {
             let group = &mut self.groups[key as usize];

@@ -1,6 +1,6 @@
 //! Whose wakers does somebody else's code hold, and who is queued? For reports.
 
-use super::{Slots, Tenant};
+use super::{CHILD, QUEUED, Slots};
 use crate::num::Num;
 use crate::task_id::TaskId;
 
@@ -17,14 +17,11 @@ impl Slots {
 
     /// Who lives in a slot; of a child, the root that has polled its group last.
     fn root_in(&self, slot: usize) -> Option<Num> {
-        match self.tenants.get(slot)? {
-            Tenant::Main { .. } => {
-                let generation = self.marks[slot] & super::GENERATION;
-                Some(Num::new(self.loop_index, slot as u32, generation))
-            }
-            Tenant::Root { task, .. } => Some(task.num()),
-            Tenant::Child { group, .. } => self.groups[*group as usize].root,
-            Tenant::Retired => None,
+        let tenant = self.table.get(slot)?;
+        match &tenant.task {
+            Some(task) => Some(task.num()),
+            None if tenant.mark & CHILD != 0 => self.groups[tenant.link as usize].root,
+            None => self.table.number(slot),
         }
     }
 
@@ -40,6 +37,7 @@ impl Slots {
 
     /// Whether it stands in a queue, and will be polled without being woken.
     pub(crate) fn is_queued(&self, num: Num) -> bool {
-        self.marks.get(num.slot()).is_some_and(|mark| *mark == num.generation() | super::QUEUED)
+        let slot = self.table.get(num.slot());
+        slot.is_some_and(|slot| slot.mark == num.generation() | QUEUED)
     }
 }

@@ -200,7 +200,7 @@ fn a_million_short_members_leave_no_more_than_two_places() {
         slots.end_member(group, seq, member, num);
     }
     let places = slots.groups[group as usize].members.len();
-    assert_eq!((places, slots.marks.len(), slots.occupied()), (2, 2, 1));
+    assert_eq!((places, slots.table.len(), slots.occupied()), (2, 2, 1));
 }
 
 /// A group as slow and plain as can be.
