@@ -500,6 +500,15 @@ impl Task {
         self.with_notes(|notes| notes.is_cleanup = true);
     }
 
+    /// Whether anybody is to be woken at the end.
+    #[inline]
+    pub(crate) fn has_joiner(&self) -> bool {
+        let joiner = self.header().joiner.as_ptr();
+        // SAFETY: nobody ever has a reference to what is in this `Cell`, but this one, which ends here; and
+        // nothing is called in between that could reach the cell.
+        !unsafe { &*joiner }.is_nobody()
+    }
+
     /// Sets who is woken at the end; returns who was to be woken before.
     pub(crate) fn set_joiner(&self, joiner: KeptWaker) -> KeptWaker {
         self.header().joiner.replace(joiner)

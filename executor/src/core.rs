@@ -26,7 +26,7 @@ use crate::num::Num;
 use crate::random::Random;
 use crate::registry::LoopNumber;
 use crate::settings::Settings;
-use crate::slots::{Dequeued, Next, Slots, Top, Woken};
+use crate::slots::{Dequeued, Forgotten, Next, Slots, Top, Woken};
 use crate::snapshot::Requests;
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
@@ -428,12 +428,10 @@ impl Core {
 
     /// [7] complete → [8] join → [9] reap: whatever had to be awaited has been.
     pub(crate) fn complete(&self, task: Task) {
-        let joiner = task.set_joiner(KeptWaker::NOBODY);
-        if !joiner.is_nobody() {
-            self.tell_joiner(&task, joiner);
+        if task.has_joiner() {
+            self.tell_joiner(&task);
         }
-        let leftover = self.slots.borrow_mut().vacate(task.num()); // [9] reap
-        leftover.drop_now();
+        self.vacate(task.num()); // [9] reap
         trace::emit(|| Event::Reap { task: task.id() });
         // Here the last owner may go, with an outcome that nobody has read.
         drop(task);
@@ -441,9 +439,26 @@ impl Core {
 
     /// [8] join. Out of line: whoever is joined before or after that does not pay for it.
     #[inline(never)]
-    fn tell_joiner(&self, task: &Task, joiner: KeptWaker) {
+    fn tell_joiner(&self, task: &Task) {
         trace::emit(|| Event::Join { task: task.id() });
-        joiner.wake_in_the_loop();
+        task.set_joiner(KeptWaker::NOBODY).wake_in_the_loop();
+    }
+
+    /// [9] reap: gives back the slot of a root whose number has been raised, and drops what was left
+    /// there.
+    #[inline]
+    pub(crate) fn vacate(&self, num: Num) {
+        let (task, forgotten) = self.slots.borrow_mut().vacate(num);
+        if let Some(forgotten) = forgotten {
+            self.end_groups(forgotten);
+        }
+        drop(task);
+    }
+
+    #[cold]
+    fn end_groups(&self, forgotten: Forgotten) {
+        let parents = self.slots.borrow_mut().end_groups(forgotten);
+        drop(parents);
     }
 
     // ----- [6] wake ----------------------------------------------------------------------------

@@ -559,8 +559,7 @@ impl MainSlot {
 impl Drop for MainSlot {
     fn drop(&mut self) {
         self.core.slots.borrow_mut().raise(self.num);
-        let leftover = self.core.slots.borrow_mut().vacate(self.num);
-        drop(leftover);
+        self.core.vacate(self.num);
     }
 }
 

@@ -35,7 +35,7 @@ mod table;
 mod tests;
 
 use groups::Group;
-pub(crate) use groups::{Parent, Top};
+pub(crate) use groups::{Forgotten, Parent, Top};
 use table::{Slot, Table};
 
 /// A mark is a generation with these two above it: a root that is alive and not queued has exactly
@@ -73,31 +73,6 @@ pub(crate) enum Woken {
     Again,
     /// Its tenant has ended.
     Stale,
-}
-
-/// What is left of a tenant: the caller drops it after the borrow has ended.
-#[derive(Default)]
-#[must_use = "drop it after the borrow has ended"]
-pub(crate) struct Leftover {
-    task: Option<Task>,
-    parents: Vec<Parent>,
-}
-
-impl Leftover {
-    /// Drops it: no borrow is held.
-    #[inline]
-    pub(crate) fn drop_now(self) {
-        drop(self.task);
-        // As a rule there are none, and then nothing is called.
-        if self.parents.capacity() > 0 {
-            drop_parents(self.parents);
-        }
-    }
-}
-
-#[cold]
-fn drop_parents(parents: Vec<Parent>) {
-    drop(parents);
 }
 
 /// The slots, groups and ready queue of one loop.
@@ -220,13 +195,14 @@ impl Slots {
 
     /// Gives back the slot of a root whose number has been raised. [9] reap
     ///
-    /// The caller drops what is returned after the borrow has ended.
+    /// The caller drops the task that is returned after the borrow has ended, and ends the groups that
+    /// were forgotten, if there are any.
     #[inline]
-    pub(crate) fn vacate(&mut self, num: Num) -> Leftover {
+    #[must_use = "drop the task after the borrow has ended, and end the groups"]
+    pub(crate) fn vacate(&mut self, num: Num) -> (Option<Task>, Option<Forgotten>) {
         let (task, groups) = self.table.vacate(num);
         self.tasks -= usize::from(task.is_some());
-        let parents = if groups == NO_GROUP { Vec::new() } else { self.end_groups(groups) };
-        Leftover { task, parents }
+        (task, (groups != NO_GROUP).then_some(Forgotten(groups)))
     }
 
     /// The tasks that are alive, for shutdown and reports.

@@ -36,6 +36,10 @@ pub(crate) enum Parent {
     Foreign(Waker),
 }
 
+/// Groups that are still listed under a root which has ended: the first of them.
+#[derive(Debug)]
+pub(crate) struct Forgotten(pub(super) u32);
+
 /// The children of one future.
 pub(super) struct Group {
     parent: Parent,
@@ -296,10 +300,9 @@ impl Slots {
         }
     }
 
-    /// Ends the groups that were forgotten: their root has ended and they are still listed, `key` as the
-    /// first.
-    #[cold]
-    pub(super) fn end_groups(&mut self, mut key: u32) -> Vec<Parent> {
+    /// Ends groups that were forgotten. The caller drops whom they woke after the borrow has ended.
+    #[must_use = "drop them after the borrow has ended"]
+    pub(crate) fn end_groups(&mut self, Forgotten(mut key): Forgotten) -> Vec<Parent> {
         let mut parents = Vec::new();
         while key != NO_GROUP {
             let group = &mut self.groups[key as usize];
