@@ -325,6 +325,7 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     /// Apart, so that a task which has ended costs few instructions to join.
+    #[inline(never)]
     fn poll_unfinished(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         if number(cx.waker()) == Some(self.joined.task().num()) {
             return Poll::Ready(Err(JoinError::Itself));

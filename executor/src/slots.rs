@@ -82,10 +82,7 @@ pub(crate) struct Slots {
     highest_generation: u32,
     tasks: usize,
     queue: ReadyQueue,
-    /// How many clones of each slot's waker somebody else's code holds. Signed: a clone made elsewhere
-    /// may be counted after its end, which has come here first. As long as the last slot that had any.
-    clones: Vec<i32>,
-    /// How many of these are not zero.
+    /// How many slots there are of whose wakers somebody else's code holds clones.
     uneven: usize,
     groups: Slab<Group>,
     groups_made: u64,
@@ -98,7 +95,6 @@ impl Slots {
             highest_generation: first_generation,
             tasks: 0,
             queue: ReadyQueue::new(),
-            clones: Vec::new(),
             uneven: 0,
             groups: Slab::new(),
             groups_made: 0,
@@ -169,10 +165,7 @@ impl Slots {
         if !self.is_live(num) {
             return;
         }
-        if self.clones.len() <= num.slot() {
-            self.clones.resize(num.slot() + 1, 0);
-        }
-        let clones = &mut self.clones[num.slot()];
+        let clones = self.table.clones(num);
         self.uneven -= usize::from(*clones != 0);
         *clones += change;
         self.uneven += usize::from(*clones != 0);
@@ -181,8 +174,7 @@ impl Slots {
     /// Whoever has clones of this number's waker can wake nobody any more.
     #[cold]
     fn forget_clones(&mut self, num: Num) {
-        let clones = self.clones.get_mut(num.slot()).map(std::mem::take);
-        self.uneven -= usize::from(clones.is_some_and(|clones| clones != 0));
+        self.uneven -= usize::from(std::mem::take(self.table.clones(num)) != 0);
     }
 
     /// Whether somebody else's code holds a clone of the waker of anybody who lives. Certain only

@@ -37,7 +37,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use crate::QueueStatistics;
-use crate::wait_list::{Handed, Left, Place, assert_not_send, deliver_all, deliver_each};
+use crate::wait_list::{Handed, Place, assert_not_send, deliver_all, deliver_each};
 use order::Store;
 use state::State;
 
@@ -335,8 +335,9 @@ impl<T, O: QueueOrder<T>> QueueOf<T, O> {
     /// The end of a get that has not got its item out.
     #[inline(never)]
     fn abandon_get(&self, place: &mut Place) {
-        let left_over = self.state.borrow().left_over(place);
-        if place.leave(&self.state, |state| &mut state.getters) == Some(Left::Granted(true)) {
+        let left_over = self.state.borrow_mut().take_left_over(place);
+        let _ = place.leave(&self.state, |state| &mut state.getters);
+        if let Some(left_over) = left_over {
             let handed = self.state.borrow_mut().take_back(left_over);
             deliver(handed);
         }

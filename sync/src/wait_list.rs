@@ -28,7 +28,7 @@
 //!   owner's borrow.
 //! - **Tickets never come round.** A key carries the ticket of its node: a stale one is noticed.
 //!
-//! Cost: join, grant, take and leave O(1), [`Place::rank`] O(rank); nothing is allocated once the
+//! Cost: join, grant, take and leave O(1); nothing is allocated once the
 //! slab has grown to the most that ever stood in it; a node without a parcel is 48 bytes. A wait of one of
 //! our own tasks looks at the list three times: joining, granted, taking (bench `pingpong`).
 //!
@@ -277,16 +277,15 @@ impl<P> WaitList<P> {
         node
     }
 
-    /// How many were granted before this one and have not come yet.
-    fn rank(&self, key: &Key) -> usize {
-        debug_assert!(self.node(key).granted, "node {} still waits", key.index);
-        let (mut rank, mut index) = (0, self.first);
-        // Ends at the node itself: all before it were granted, too.
-        while index != key.index {
-            rank += 1;
-            index = self.nodes[index as usize].next;
+    /// Shows `f` the parcels of those who were granted something after this one and have not come for
+    /// it, in order. `f` must not run user code.
+    fn for_each_granted_behind(&mut self, key: &Key, mut f: impl FnMut(&mut P)) {
+        let mut index = self.node(key).next;
+        // Ends with the line, or with those who wait.
+        while let Some(node) = self.nodes.get_mut(index as usize).filter(|node| node.granted) {
+            f(&mut node.parcel);
+            index = node.next;
         }
-        rank
     }
 
     /// What can be said of the line without walking it.

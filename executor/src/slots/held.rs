@@ -8,8 +8,8 @@ impl Slots {
     /// The roots of whose wakers, or of whose children's, somebody else's code holds clones: each once,
     /// in the order of their slots.
     pub(crate) fn held(&self) -> Vec<Num> {
-        let held = self.clones.iter().enumerate().filter(|(_, clones)| **clones != 0);
-        let mut roots: Vec<Num> = held.filter_map(|(slot, _)| self.root_in(slot)).collect();
+        let held = self.table.cloned().filter_map(|slot| self.root_in(slot));
+        let mut roots: Vec<Num> = held.collect();
         roots.sort_unstable_by_key(|root| root.slot());
         roots.dedup();
         roots

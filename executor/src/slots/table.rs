@@ -32,6 +32,9 @@ pub(super) struct Slot {
 
 pub(super) struct Table {
     slots: Vec<Slot>,
+    /// How many clones of each slot's waker somebody else's code holds. Signed: a clone made elsewhere
+    /// may be counted after its end, which has come here first. Apart, for as a rule there are none.
+    clones: Vec<i32>,
     /// Which member of its group each child is; as long as the last slot that a child has had.
     members: Vec<u32>,
     vacant: u32,
@@ -45,6 +48,7 @@ impl Table {
     pub(super) fn new(loop_index: u16, first_generation: u32) -> Table {
         Table {
             slots: Vec::new(),
+            clones: Vec::new(),
             members: Vec::new(),
             vacant: NO_SLOT,
             occupied: 0,
@@ -82,6 +86,7 @@ impl Table {
             return None;
         }
         self.vacant = self.slots.len() as u32;
+        self.clones.push(0);
         self.slots.push(Slot { mark: self.first_generation, link: NO_SLOT, task: None });
         Some(())
     }
@@ -127,6 +132,17 @@ impl Table {
     pub(super) fn number(&self, slot: usize) -> Option<Num> {
         let generation = self.slots.get(slot)?.mark & GENERATION;
         (generation <= LAST_GENERATION).then(|| Num::new(self.loop_index, slot as u32, generation))
+    }
+
+    /// The count of clones of a number that this table has given out.
+    pub(super) fn clones(&mut self, num: Num) -> &mut i32 {
+        &mut self.clones[num.slot()]
+    }
+
+    /// The slots of whose wakers there are clones.
+    pub(super) fn cloned(&self) -> impl Iterator<Item = usize> {
+        let clones = self.clones.iter().enumerate();
+        clones.filter(|(_, clones)| **clones != 0).map(|(slot, _)| slot)
     }
 
     /// Which member of its group a child is.

@@ -10,7 +10,7 @@ use lone_executor::budget;
 use super::error::{GetError, TryGetError};
 use super::fifo::Fifo;
 use super::order::QueueOrder;
-use super::state::State;
+use super::state::{Entry, State};
 use super::{QueueOf, deliver};
 use crate::wait_list::{Place, WaitList};
 
@@ -24,7 +24,7 @@ pub struct Get<'a, T, O: QueueOrder<T> = Fifo> {
 /// What it awaits, in reports.
 const ITEM: &str = "an item from a queue";
 
-fn getters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<bool> {
+fn getters<T, O: QueueOrder<T>>(state: &mut State<T, O>) -> &mut WaitList<Option<Entry<T, O>>> {
     &mut state.getters
 }
 
@@ -53,17 +53,15 @@ impl<T, O: QueueOrder<T>> Future for Get<'_, T, O> {
                 }
                 Err(TryGetError::Closed) => return Poll::Ready(Err(GetError)),
                 Err(TryGetError::Empty) => {
-                    if place.join_and_keep(&mut state.getters, false, cx) {
+                    if place.join_and_keep(&mut state.getters, None, cx) {
                         return place.wait(ITEM);
                     }
                 }
             }
         }
-        if !place.is_granted(&queue.state.borrow().getters) {
-            ready!(place.poll_said(cx, ITEM, &queue.state, getters));
-        }
-        let handed = queue.state.borrow_mut().take_handed(place);
-        Poll::Ready(match handed {
+        let handed = ready!(place.poll(cx, ITEM, &queue.state, getters));
+        let claimed = queue.state.borrow_mut().claim(handed);
+        Poll::Ready(match claimed {
             Some(item) => Ok(item),
             // Refused; but an item may have come back since.
             None => queue.try_get().map_err(|_| GetError),

@@ -1,10 +1,10 @@
 //! Where is each item, and who gets the next one?
 //!
 //! ```text
-//!   oldest ── handed: 1 2 ── items: 3 4 5 ── putters: (6) (7) ── youngest
-//!                │               │                │
-//!       of the granted getters,  of whoever       of those who wait for room
-//!       the first has the first  comes next
+//!   oldest ── getters: [1] [2] ── items: 3 4 5 ── putters: (6) (7) ── youngest
+//!                │                    │                │
+//!       handed to those who were      of whoever       of those who wait for room
+//!       granted, the first the oldest comes next
 //! ```
 //!
 //! Every method is one step from one whole state to the next: no waker is woken and nothing of the
@@ -13,14 +13,15 @@
 //!
 //! Invariants:
 //! - **Getters wait only for an empty queue, putters only for a full one**, while it is open.
-//! - **As many handed items as granted getters that have one**, in the same order: the n-th getter
-//!   has the n-th item. When one of them is dropped, the store's order says which item is left over,
-//!   for the next who waits, or to be given back. First in, first out: the youngest, for those behind
-//!   it move up, so that items never overtake each other. Otherwise: its own.
-//! - **Order of age**, first in, first out: from `handed` over `items` to `putters`.
+//! - **A handed item stands with its getter.** When that one is dropped, the store's order says which
+//!   item is left over, for the next who waits, or to be given back. First in, first out: the youngest,
+//!   for the items of those behind it move up, so that items never overtake each other. Otherwise: its
+//!   own.
+//! - **Order of age**, first in, first out: from the handed items over `items` to `putters`.
 //! - **Shut down, nobody joins** the getters or the putters; those who wait are being refused.
-
-use std::collections::VecDeque;
+//!
+//! Cost: O(1), but for the drop of a getter that has been handed an item, first in, first out: O(getters
+//! behind it that have been, too).
 
 use lone_executor::trace;
 
@@ -30,19 +31,19 @@ use crate::QueueStatistics;
 use crate::wait_list::{Handed, Place, WaitList};
 
 /// An item with its place, as the order's store keeps it.
-type Entry<T, O> = <<O as Order<T>>::Store as Store<T>>::Entry;
+pub(super) type Entry<T, O> = <<O as Order<T>>::Store as Store<T>>::Entry;
 
 pub(super) struct State<T, O: QueueOrder<T>> {
     pub(super) items: O::Store,
-    /// Items that belong to granted getters.
-    handed: VecDeque<Entry<T, O>>,
+    /// How many items belong to granted getters.
+    handed: usize,
     /// `None`: no limit.
     pub(super) capacity: Option<usize>,
     /// Items let in and not reported done.
     pub(super) unfinished: usize,
     pub(super) shut_down: bool,
-    /// A parcel says whether an item has been handed over; granted without one, it was refused.
-    pub(super) getters: WaitList<bool>,
+    /// A parcel is the item that was handed over; granted without one, it was refused.
+    pub(super) getters: WaitList<Option<Entry<T, O>>>,
     /// A parcel is the item; granted and still there, it was refused.
     pub(super) putters: WaitList<Option<T>>,
     pub(super) joiners: WaitList<()>,
@@ -53,7 +54,7 @@ impl<T, O: QueueOrder<T>> State<T, O> {
         let object = trace::Object::new(O::NOUN);
         State {
             items: O::Store::default(),
-            handed: VecDeque::new(),
+            handed: 0,
             capacity,
             unfinished: 0,
             shut_down: false,
@@ -94,8 +95,13 @@ impl<T, O: QueueOrder<T>> State<T, O> {
     #[inline(never)]
     fn hand(&mut self, item: T) -> Option<Handed> {
         let entry = self.items.enter(item);
-        self.handed.push_back(entry);
-        self.getters.grant(|has_item| *has_item = true)
+        self.hand_entry(entry)
+    }
+
+    #[inline]
+    fn hand_entry(&mut self, entry: Entry<T, O>) -> Option<Handed> {
+        self.handed += 1;
+        self.getters.grant(|handed| *handed = Some(entry))
     }
 
     /// Takes the next item out for a newcomer, and lets in whoever waits for the room.
@@ -126,42 +132,43 @@ impl<T, O: QueueOrder<T>> State<T, O> {
         })
     }
 
-    /// Takes what was granted to the getter at `place`. `None`: it was refused.
-    #[inline(never)]
-    pub(super) fn take_handed(&mut self, place: &mut Place) -> Option<T> {
-        // The first as a rule: those who were granted first are polled first.
-        let rank = place.rank(&self.getters);
-        if !place.take(&mut self.getters) {
-            return None;
-        }
-        let entry = if rank == 0 { self.handed.pop_front() } else { self.handed.remove(rank) };
-        entry.map(O::Store::leave)
+    /// The item that a getter has come for. `None`: it was refused.
+    #[inline]
+    pub(super) fn claim(&mut self, handed: Option<Entry<T, O>>) -> Option<T> {
+        let entry = handed?;
+        self.handed -= 1;
+        Some(O::Store::leave(entry))
     }
 
-    /// Which of the handed items is left over if the getter at `place` goes; only for one that has
-    /// been handed something.
-    pub(super) fn left_over(&self, place: &Place) -> usize {
-        let last = self.handed.len().saturating_sub(1);
-        let own = !O::Store::MOVES_UP && place.is_granted(&self.getters);
-        if own { place.rank(&self.getters) } else { last }
+    /// The getter at `place` goes: takes out what is left over, if it had been handed an item.
+    pub(super) fn take_left_over(&mut self, place: &Place) -> Option<Entry<T, O>> {
+        let mut left_over = place.parcel(&mut self.getters).take()?;
+        self.handed -= 1;
+        if O::Store::MOVES_UP {
+            // Those behind it who were refused have none, and all behind those neither.
+            place.for_each_granted_behind(&mut self.getters, |handed| {
+                if let Some(handed) = handed {
+                    std::mem::swap(handed, &mut left_over);
+                }
+            });
+        }
+        Some(left_over)
     }
 
     /// A getter that had been handed an item has gone: whoever waits gets what is left over, or the
     /// store has it back.
-    pub(super) fn take_back(&mut self, left_over: usize) -> Option<Handed> {
-        let entry = self.handed.remove(left_over)?;
+    pub(super) fn take_back(&mut self, left_over: Entry<T, O>) -> Option<Handed> {
         if !self.shut_down && !self.getters.is_empty() {
-            self.handed.push_back(entry);
-            return self.getters.grant(|has_item| *has_item = true);
+            return self.hand_entry(left_over);
         }
-        self.items.give_back(entry);
+        self.items.give_back(left_over);
         None
     }
 
     /// Refuses the next one who waits, as the queue is shut down.
     pub(super) fn refuse(&mut self) -> Option<Handed> {
         debug_assert!(self.shut_down);
-        self.getters.grant(|_has_item| ()).or_else(|| self.putters.grant(|_item| ()))
+        self.getters.grant(|_handed| ()).or_else(|| self.putters.grant(|_item| ()))
     }
 
     /// Shuts down and takes all items out. Returns whether nothing is left to be done with that.
@@ -183,7 +190,7 @@ impl<T, O: QueueOrder<T>> State<T, O> {
         QueueStatistics {
             len: self.len(),
             capacity: self.capacity,
-            unclaimed: self.handed.len(),
+            unclaimed: self.handed,
             unfinished: self.unfinished,
             getters: self.getters.len(),
             putters: self.putters.len(),

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::Location;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::{KeptWaker, budget};
@@ -125,27 +125,15 @@ impl Place {
         cell: &RefCell<S>,
         list: impl Fn(&mut S) -> &mut WaitList<P>,
     ) -> Poll<P> {
-        ready!(self.poll_said(cx, on, cell, &list));
+        if self.poll_unsaid(cx, cell, &list).is_pending() {
+            trace::awaits(on, self.site);
+            return Poll::Pending;
+        }
         Poll::Ready(self.take(list(&mut cell.borrow_mut())))
     }
 
-    /// As [`Place::poll`], for a leaf that takes the parcel by itself, with [`Place::take`].
-    #[inline(never)]
-    pub(crate) fn poll_said<S, P>(
-        &self,
-        cx: &mut Context<'_>,
-        on: &'static str,
-        cell: &RefCell<S>,
-        list: impl Fn(&mut S) -> &mut WaitList<P>,
-    ) -> Poll<()> {
-        let polled = self.poll_unsaid(cx, cell, list);
-        if polled.is_pending() {
-            trace::awaits(on, self.site);
-        }
-        polled
-    }
-
-    /// As [`Place::poll_said`], for a leaf that says by itself what it awaits.
+    /// As [`Place::poll`], for a leaf that says by itself what it awaits, and takes the parcel with
+    /// [`Place::take`].
     #[inline]
     pub(crate) fn poll_unsaid<S, P>(
         &self,
@@ -192,9 +180,11 @@ impl Place {
         self.key.as_ref().is_some_and(|key| list.node(key).granted)
     }
 
-    /// How many were granted before this one and have not come for it yet: O(rank).
-    pub(crate) fn rank<P>(&self, list: &WaitList<P>) -> usize {
-        self.key.as_ref().map_or(0, |key| list.rank(key))
+    /// Shows `f` what has been granted to those behind this one, in order; it has been granted as well.
+    pub(crate) fn for_each_granted_behind<P>(&self, list: &mut WaitList<P>, f: impl FnMut(&mut P)) {
+        if let Some(key) = &self.key {
+            list.for_each_granted_behind(key, f);
+        }
     }
 
     /// Takes the parcel if it has been granted.

@@ -88,8 +88,10 @@ proptest! {
                     let key = keys.swap_remove(which.index(keys.len()));
                     let ticket = key.ticket.0.get();
                     if list.node(&key).granted {
-                        let rank = list.rank(&key);
-                        prop_assert_eq!(model.granted.get(rank).map(|node| node.0), Some(ticket));
+                        let mut behind = Vec::new();
+                        list.for_each_granted_behind(&key, |parcel| behind.push(*parcel));
+                        let theirs = model.granted.iter().skip_while(|node| node.0 <= ticket);
+                        prop_assert!(theirs.map(|node| node.1).eq(behind));
                     }
                     prop_assert_eq!(list.remove(&key).ticket, key.ticket);
                     model.waiting.retain(|node| node.0 != ticket);
