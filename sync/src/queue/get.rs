@@ -40,10 +40,24 @@ impl<T, O: QueueOrder<T>> Future for Get<'_, T, O> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Get { queue, place } = &mut *self;
         ready!(budget::take(cx));
+        if !self.place.is_taken() {
+            self.queue.settle();
+            if let Some(item) = self.queue.state.borrow_mut().get_alone() {
+                return Poll::Ready(Ok(item));
+            }
+        }
+        self.poll_others(cx)
+    }
+}
+
+impl<T, O: QueueOrder<T>> Get<'_, T, O> {
+    /// Where it waits, or somebody else does. Apart, so that a get which concerns nobody else is short
+    /// where it is inlined (bench `mpsc1`).
+    #[inline(never)]
+    fn poll_others(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, GetError>> {
+        let Get { queue, place } = self;
         if !place.is_taken() {
-            queue.settle();
             let mut state = queue.state.borrow_mut();
             match state.get() {
                 Ok((item, handed)) => {

@@ -72,6 +72,29 @@ impl<T, O: QueueOrder<T>> State<T, O> {
         self.capacity.is_some_and(|capacity| self.items.len() >= capacity)
     }
 
+    /// Lets a newcomer's item in, where that concerns nobody else; otherwise it comes back.
+    #[inline]
+    pub(super) fn put_alone(&mut self, item: T) -> Result<(), T> {
+        self.check();
+        if self.shut_down || self.is_full() || !self.getters.is_empty() {
+            return Err(item);
+        }
+        self.unfinished += 1;
+        let entry = self.items.enter(item);
+        self.items.push(entry);
+        Ok(())
+    }
+
+    /// Takes the next item out for a newcomer, where that concerns nobody else.
+    #[inline]
+    pub(super) fn get_alone(&mut self) -> Option<T> {
+        self.check();
+        if !self.putters.is_empty() {
+            return None;
+        }
+        self.items.pop().map(O::Store::leave)
+    }
+
     /// Lets a newcomer's item in: into the queue, or straight to the first getter.
     #[inline]
     pub(super) fn put(&mut self, item: T) -> Result<Option<Handed>, TryPutError<T>> {
