@@ -306,10 +306,16 @@ impl Slots {
         self.queue.narrow_batch(place);
     }
 
-    /// [3] dequeue: the next of the batch. An entry of a tenant that has ended is nobody's.
+    /// [3] dequeue: the next of the batch; where that is over and somebody is ready, and only then,
+    /// `may_go_on` says whether another batch begins. An entry of a tenant that has ended is nobody's.
     #[inline]
-    pub(crate) fn next(&mut self) -> Dequeued {
-        let Some(num) = self.queue.next() else { return Dequeued::Over };
+    pub(crate) fn next(&mut self, may_go_on: impl FnOnce() -> bool) -> Dequeued {
+        let mut next = self.queue.next();
+        if next.is_none() && self.queue.len() > 0 && may_go_on() {
+            self.queue.begin_batch();
+            next = self.queue.next();
+        }
+        let Some(num) = next else { return Dequeued::Over };
         let Some(slot) = self.table.get_mut(num.slot()) else { return Dequeued::Stale };
         if slot.mark != num.generation() | QUEUED {
             return Dequeued::Stale;

@@ -106,12 +106,13 @@ impl State {
 
     /// Hands the first who waits what it wants, if there is as much.
     fn grant(&mut self) -> Option<Handed> {
-        let wanted = *self.waiters.first()?;
-        if wanted > self.available() {
-            return None;
-        }
-        self.out += wanted;
-        self.waiters.grant(|_wanted| ())
+        let available = self.available();
+        let out = &mut self.out;
+        self.waiters.grant_if(|wanted| {
+            let enough = *wanted <= available;
+            *out += if enough { *wanted } else { 0 };
+            enough
+        })
     }
 }
 
@@ -320,20 +321,29 @@ impl Semaphore {
         if state.waiters.is_empty() {
             return;
         }
+        let handed = state.grant();
+        let is_all = state.available() == 0 || state.waiters.is_empty();
         drop(state);
-        self.hand_over();
+        match handed {
+            // A permit for a permit, as a rule.
+            Some(handed) if is_all => handed.deliver(),
+            Some(handed) => self.hand_over(Some(handed)),
+            None => {}
+        }
     }
 
-    /// Hands over what there is. Ends when the first in line wants more, or nobody waits.
-    fn hand_over(&self) {
-        deliver_each(|| self.state.borrow_mut().grant());
+    /// Hands over what there is, after what has been handed over already. Ends when the first in line
+    /// wants more, or nobody waits.
+    #[cold]
+    fn hand_over(&self, mut handed: Option<Handed>) {
+        deliver_each(|| handed.take().or_else(|| self.state.borrow_mut().grant()));
     }
 
     #[inline]
     fn poll_acquire(&self, wanted: usize, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         ready!(budget::take(cx));
+        let mut state = self.state.borrow_mut();
         if !place.is_taken() {
-            let mut state = self.state.borrow_mut();
             if state.take(wanted) {
                 return Poll::Ready(());
             }
@@ -343,7 +353,10 @@ impl Semaphore {
                 self.say_what_is_awaited(place);
                 return Poll::Pending;
             }
+        } else if place.take_granted(&mut state.waiters).is_some() {
+            return Poll::Ready(());
         }
+        drop(state);
         self.wait(place, cx)
     }
 
@@ -372,7 +385,7 @@ impl Semaphore {
             None => {}
             Some(Left::Granted(permits)) => self.release(permits),
             // Those behind may want fewer.
-            Some(Left::Waiting(_wanted)) => self.hand_over(),
+            Some(Left::Waiting(_wanted)) => self.hand_over(None),
         }
     }
 }

@@ -160,12 +160,22 @@ impl<P> WaitList<P> {
     /// `hand` must not run user code. The answer is to be delivered after the borrow has ended.
     #[inline]
     pub(crate) fn grant(&mut self, hand: impl FnOnce(&mut P)) -> Option<Handed> {
+        self.grant_if(|parcel| {
+            hand(parcel);
+            true
+        })
+    }
+
+    /// As [`WaitList::grant`], if `hand` says so. `None`: nobody waits, or it has said no.
+    #[inline]
+    pub(crate) fn grant_if(&mut self, hand: impl FnOnce(&mut P) -> bool) -> Option<Handed> {
+        let first = self.nodes.get_mut(self.first_waiting as usize)?;
+        if !hand(&mut first.parcel) {
+            return None;
+        }
         let due = Due::Grant(self.object.kind());
         let index = self.first_waiting;
-        let handed = self.grant_with(|parcel, handed| {
-            hand(parcel);
-            handed
-        })?;
+        let handed = self.grant_with(|_parcel, handed| handed)?;
         let node = &mut self.nodes[index as usize];
         node.watch = Watch::begin(due, &handed.waker, node.site);
         Some(handed)

@@ -40,7 +40,7 @@ fn a_wake_after_the_tenant_has_ended_is_stale_and_wakes_no_successor() {
     assert_eq!(slots.wake(old), Woken::Stale);
     assert_eq!(slots.begin_batch(), 1);
     assert!(
-        matches!(slots.next(), Dequeued::Stale),
+        matches!(slots.next(|| false), Dequeued::Stale),
         "the entry left by the old tenant stands for nobody"
     );
     assert_eq!(slots.ready(), 0);

@@ -37,7 +37,7 @@ impl Semaphore {
                 }
             }
         }
-        self.hand_over();
+        self.hand_over(None);
     }
 
     /// Sets how many permits there are, those that are held included.
@@ -72,7 +72,7 @@ impl Semaphore {
                 state.limit = permits;
             }
         }
-        self.hand_over();
+        self.hand_over(None);
     }
 
     /// Takes held permits out of circulation.

@@ -189,7 +189,7 @@ impl Place {
 
     /// Takes the parcel if it has been granted.
     #[inline]
-    fn take_granted<P>(&mut self, list: &mut WaitList<P>) -> Option<P> {
+    pub(crate) fn take_granted<P>(&mut self, list: &mut WaitList<P>) -> Option<P> {
         if self.is_granted(list) { Some(self.take(list)) } else { None }
     }
 
