@@ -10,6 +10,7 @@
 //! | `owned` | handles that own their task, and joins from other threads |
 //! | `limits` | no loop, the end of the grace, deadlocks |
 //! | `elsewhere` | scopes that are kept, forgotten, moved, or dropped where their loop does not run |
+//! | `with` | what `async with` promises: entered before the body, left after it, always |
 
 mod adopted;
 mod closing;
@@ -19,6 +20,7 @@ mod half_way;
 mod limits;
 mod order;
 mod owned;
+mod with;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
