@@ -292,6 +292,48 @@ fn get_polled_with_two_wakers_wakes_the_second() {
     assert_eq!((first.wakes(), second.wakes()), (0, 1));
 }
 
+// SEM-425: both sides tell the same of both: items, room, ends, and who waits, until they are gone.
+#[test]
+fn statistics_and_debug_of_every_end_tell_what_stands_on_both_sides() {
+    let (put, get) = from_loop(1);
+    put.try_put("one").expect("there is room");
+    let (mut first, mut second) = (put.put("two"), put.put("three"));
+    assert!(now(&mut first).is_none() && now(&mut second).is_none());
+    let full = get.statistics();
+    assert_eq!((full.len, full.capacity, full.getters, full.putters), (1, 1, 0, 2));
+    assert_eq!(full, put.statistics());
+
+    assert_eq!(get.try_get(), Ok("one"));
+    let granted = get.statistics();
+    assert_eq!((granted.len, granted.putters, granted.unclaimed), (0, 1, 1), "the first may put");
+    drop(first);
+    assert_eq!(get.statistics().unclaimed, 1, "now the second may");
+    assert_eq!(now(&mut second), Some(Ok(())));
+    let put_twice = put.clone();
+    assert_eq!(
+        format!("{put:?}"),
+        "LoopPut { len: 1, capacity: 1, getters: 0, putters: 0, get_ends: 1, put_ends: 2 }"
+    );
+    drop(put_twice);
+    drop(second);
+    drop(put);
+    assert_eq!(
+        format!("{get:?}"),
+        "ThreadGet { len: 1, capacity: 1, getters: 0, putters: 0, get_ends: 1, put_ends: 0 }"
+    );
+
+    let (put, get) = to_loop::<u8>(3);
+    let mut waits = get.get();
+    assert!(now(&mut waits).is_none());
+    assert_eq!((put.statistics().getters, put.statistics().unclaimed), (1, 0));
+    put.try_put(7).expect("there is room");
+    assert_eq!((put.statistics().getters, put.statistics().unclaimed), (0, 1));
+    drop(waits);
+    assert_eq!((get.statistics().len, get.statistics().unclaimed), (1, 0), "it has passed on");
+    assert!(format!("{put:?}").starts_with("ThreadPut { len: 1, capacity: 3,"), "{put:?}");
+    assert!(format!("{get:?}").starts_with("LoopGet { len: 1, capacity: 3,"), "{get:?}");
+}
+
 // SEM-407: a task at a bridge that is never empty gives way.
 #[test]
 fn task_that_never_waits_at_a_bridge_gives_way() {

@@ -21,6 +21,7 @@
 //! | `line` | in which order do they wait? |
 //! | `put`, `get` | what can each end do? |
 //! | `error` | why not, and where is my item? |
+//! | `statistics` | how busy is a bridge now? |
 //!
 //! # Fairness
 //!
@@ -72,12 +73,14 @@ mod error;
 mod get;
 mod line;
 mod put;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
 pub use error::{GetError, PutError, TryGetError, TryPutError};
 pub use get::{Get, LoopGet, Next, ThreadGet};
 pub use put::{LoopPut, Put, ThreadPut};
+pub use statistics::BridgeStatistics;
 
 use channel::{GetEnd, PutEnd, channel};
 

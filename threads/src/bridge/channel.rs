@@ -19,6 +19,7 @@ use lone_executor::RemoteWaker;
 
 use super::error::{GetError, PutError, TryGetError, TryPutError};
 use super::line::Line;
+use super::statistics::BridgeStatistics;
 
 /// Both ends of a new channel.
 #[track_caller]
@@ -59,6 +60,18 @@ impl<T> Channel<T> {
 impl<T> State<T> {
     fn room(&self) -> usize {
         self.capacity - self.items.len()
+    }
+
+    fn statistics(&self) -> BridgeStatistics {
+        BridgeStatistics {
+            len: self.items.len(),
+            capacity: self.capacity,
+            unclaimed: self.getters.granted() + self.putters.granted(),
+            getters: self.getters.waiters(),
+            putters: self.putters.waiters(),
+            get_ends: self.get_ends,
+            put_ends: self.put_ends,
+        }
     }
 
     /// There is room for it, and it is nobody else's. Returns who has the item now: wake him.
@@ -196,7 +209,11 @@ impl<T> PutEnd<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.lock().items.len()
+        self.statistics().len
+    }
+
+    pub(super) fn statistics(&self) -> BridgeStatistics {
+        self.0.lock().statistics()
     }
 
     #[cfg(test)]
@@ -274,7 +291,11 @@ impl<T> GetEnd<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.lock().items.len()
+        self.statistics().len
+    }
+
+    pub(super) fn statistics(&self) -> BridgeStatistics {
+        self.0.lock().statistics()
     }
 }
 

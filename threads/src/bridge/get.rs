@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use lone_executor::{budget, trace, wait_on_thread};
 
 use super::error::{GetError, TryGetError};
+use super::statistics::BridgeStatistics;
 use super::{GetEnd, refuse_in_loop};
 
 /// The end of a bridge at which a task gets items from threads.
@@ -76,6 +77,12 @@ impl<T> LoopGet<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How it stands: items, ends, and who waits, on both sides.
+    #[must_use]
+    pub fn statistics(&self) -> BridgeStatistics {
+        self.end.statistics()
     }
 }
 
@@ -145,6 +152,12 @@ impl<T> ThreadGet<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How it stands: items, ends, and who waits, on both sides.
+    #[must_use]
+    pub fn statistics(&self) -> BridgeStatistics {
+        self.end.statistics()
     }
 }
 
@@ -230,18 +243,14 @@ impl<T> Clone for ThreadGet<T> {
     }
 }
 
-fn write<T>(f: &mut fmt::Formatter<'_>, name: &str, end: &GetEnd<T>) -> fmt::Result {
-    f.debug_struct(name).field("len", &end.len()).field("closed", &end.is_closed()).finish()
-}
-
 impl<T> fmt::Debug for LoopGet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "LoopGet", &self.end)
+        self.end.statistics().write(f, "LoopGet")
     }
 }
 
 impl<T> fmt::Debug for ThreadGet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "ThreadGet", &self.end)
+        self.end.statistics().write(f, "ThreadGet")
     }
 }

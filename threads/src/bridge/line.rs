@@ -32,6 +32,16 @@ impl Line {
         available > self.granted
     }
 
+    /// How many wait.
+    pub(super) fn waiters(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many have been granted something, and have not come for it.
+    pub(super) fn granted(&self) -> usize {
+        self.granted
+    }
+
     /// Joins the line, or, with a ticket, has the waker exchanged: returns the one before.
     pub(super) fn wait(
         &mut self,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use lone_executor::{budget, trace, wait_on_thread};
 
 use super::error::{PutError, TryPutError};
+use super::statistics::BridgeStatistics;
 use super::{PutEnd, refuse_in_loop};
 
 /// The end of a bridge at which a task puts items for threads.
@@ -79,6 +80,12 @@ impl<T> LoopPut<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How it stands: items, ends, and who waits, on both sides.
+    #[must_use]
+    pub fn statistics(&self) -> BridgeStatistics {
+        self.end.statistics()
     }
 }
 
@@ -157,6 +164,12 @@ impl<T> ThreadPut<T> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// How it stands: items, ends, and who waits, on both sides.
+    #[must_use]
+    pub fn statistics(&self) -> BridgeStatistics {
+        self.end.statistics()
+    }
 }
 
 /// What a put is on either side: an item, and a place in line.
@@ -230,18 +243,14 @@ impl<T> Clone for ThreadPut<T> {
     }
 }
 
-fn write<T>(f: &mut fmt::Formatter<'_>, name: &str, end: &PutEnd<T>) -> fmt::Result {
-    f.debug_struct(name).field("len", &end.len()).field("closed", &end.is_closed()).finish()
-}
-
 impl<T> fmt::Debug for LoopPut<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "LoopPut", &self.end)
+        self.end.statistics().write(f, "LoopPut")
     }
 }
 
 impl<T> fmt::Debug for ThreadPut<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "ThreadPut", &self.end)
+        self.end.statistics().write(f, "ThreadPut")
     }
 }
