@@ -86,7 +86,8 @@ impl Builder {
     /// It says as warnings, under target `lone::debug`: a poll that took longer than
     /// [`slow_poll`](Builder::slow_poll); what was granted to a future (a permit, an item) that is kept
     /// aside and not polled, while its task goes on; the tasks that are left when the loop shuts down,
-    /// with what they await.
+    /// with what they await. And under `lone::threads`, when no job has begun on a thread for a second
+    /// while some wait for one: those that run may wait for them.
     ///
     /// asyncio: `run(…, debug=True)`, `PYTHONASYNCIODEBUG=1`.
     ///
@@ -258,8 +259,13 @@ impl Builder {
         settings.on_stall = self.on_stall.unwrap_or_default();
         settings.debug =
             self.debug.unwrap_or_else(|| env::var_os("LONE_DEBUG") == Some("1".into()));
+        let mut threads = self.threads;
+        if settings.debug {
+            // The second that a stall has, too.
+            threads.get_or_insert_default().starved_after = Some(Duration::from_secs(1));
+        }
         let executor = Executor::with_settings(reactor, settings)?;
-        if let Some(settings) = self.threads {
+        if let Some(settings) = threads {
             executor.attach(lone_threads::Pool::new(settings));
         }
         Ok(Runtime { executor })

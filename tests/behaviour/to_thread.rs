@@ -427,6 +427,43 @@ fn job_runs_a_future_on_its_loop_and_waits_for_it() {
     assert!(matches!(failed, Err(JoinError::Panicked(panic)) if panic.message() == "over here"));
 }
 
+// SEM-303: the only thread's job waits for one that waits for a thread: said once, with both lines.
+#[test]
+fn job_that_waits_for_a_job_on_a_full_pool_is_suspected_by_name() {
+    record_reports();
+    let starved_after = Some(Duration::from_millis(1));
+    let settings = lone_threads::Settings { threads: 1, starved_after, ..Default::default() };
+    let mut executor = with_pool(settings);
+    let remote = executor.remote();
+    let (tell, told) = mpsc::channel();
+    executor.block_on(async {
+        let inner = || async { to_thread(|| 7).await.is_ok() };
+        let outer = to_thread(move || {
+            let waits = remote.spawn(inner).expect("the loop lives");
+            // It never would, were it not for the end of the loop.
+            tell.send(waits.wait().is_ok()).expect("the test waits for it");
+        });
+        let begin = std::time::Instant::now();
+        let mut reports = Vec::new();
+        while reports.is_empty() && begin.elapsed() < PATIENCE {
+            yield_now().await;
+            reports = take_reports();
+        }
+        let [report] = &reports[..] else { panic!("one report, not {reports:#?}") };
+        for words in ["WARN lone::threads: a job given", "and 1 wait in all", "all 1 threads"] {
+            assert!(report.contains(words), "{words:?} is in {report}");
+        }
+        assert_eq!(report.matches("tests/behaviour/to_thread.rs:").count(), 2, "{report}");
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert!(take_reports().is_empty(), "once");
+        drop(outer);
+    });
+    drop(executor);
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(false), "the inner job was dropped unrun");
+}
+
 // SEM-301: after the loop has ended it hears so, and does not wait for what cannot come.
 #[test]
 fn job_that_outlives_its_loop_hears_that_the_loop_has_ended() {

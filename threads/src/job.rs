@@ -28,6 +28,12 @@ pub(crate) trait Job: Send {
     fn refuse(self: Box<Self>, error: std::io::Error);
 }
 
+/// What can have the future of a job polled, though there is no outcome yet.
+pub(crate) trait Nudge: Send + Sync {
+    /// Wakes whoever awaits it. Runs user code: not under a lock of ours.
+    fn nudge(&self);
+}
+
 pub(crate) struct Work<F, T> {
     pub(crate) closure: F,
     pub(crate) promise: Promise<T>,
@@ -117,6 +123,15 @@ impl<T> Mailbox<T> {
     pub(crate) fn forget_waker(&self) {
         let waker = self.lock().waker.take();
         drop(waker);
+    }
+}
+
+impl<T: Send> Nudge for Mailbox<T> {
+    fn nudge(&self) {
+        let waker = self.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 

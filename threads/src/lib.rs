@@ -12,6 +12,7 @@
 //! | `to_thread` | how does a task wait for a job on a thread? |
 //! | `job` | how does a job's outcome reach its future? |
 //! | `pool` | which thread runs a job, and when does it end? |
+//! | `pool/starved` | do jobs wait for a thread that never comes? |
 //! | `settings` | what can be set about the pool, and what can be read off it? |
 //! | `bridge` | how do items go between a loop and threads of one's own? |
 //!

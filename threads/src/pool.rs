@@ -20,6 +20,8 @@
 //! Cost: nothing until the first job of a loop. A job: two locks here, one in its mailbox, two in the
 //! loop's inbox, three allocations; the switch of threads is what takes its time.
 
+mod starved;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -31,8 +33,9 @@ use std::time::{Duration, Instant};
 use lone_executor::report::{self, Level};
 use lone_executor::{Attached, InFlight, Panic, attached, find_attached};
 
-use crate::job::{Job, with_flag};
+use crate::job::{Job, Nudge, with_flag};
 use crate::settings::{PoolStatistics, Settings};
+use starved::Starved;
 
 /// The threads of one loop. Most need not name it: [`to_thread`](crate::to_thread()) makes it.
 ///
@@ -61,8 +64,11 @@ pub fn pool_statistics() -> Option<PoolStatistics> {
 /// What is known of a job beside its closure.
 struct Entry {
     job: Box<dyn Job>,
+    mailbox: Arc<dyn Nudge>,
     cancelled: Arc<AtomicBool>,
     site: &'static Location<'static>,
+    /// It is to be said that it waits for a thread, or that was said.
+    starved: Starved,
     /// Dropped last.
     in_flight: InFlight,
 }
@@ -82,6 +88,8 @@ struct Shared {
     news: Condvar,
     /// The last thread has ended.
     deserted: Condvar,
+    /// There is nothing to watch over any more.
+    unwatched: Condvar,
 }
 
 #[derive(Default)]
@@ -92,6 +100,8 @@ struct State {
     threads: usize,
     threads_made: u64,
     jobs_made: u64,
+    /// A watch is kept over the queue.
+    watched: bool,
     stopped: bool,
 }
 
@@ -100,9 +110,15 @@ impl Pool {
     #[must_use]
     pub fn new(mut settings: Settings) -> Pool {
         settings.threads = settings.threads.max(1);
-        let (news, deserted) = (Condvar::new(), Condvar::new());
-        let state = Mutex::new(State::default());
-        Pool { shared: Arc::new(Shared { settings, state, news, deserted }) }
+        Pool {
+            shared: Arc::new(Shared {
+                settings,
+                state: Mutex::new(State::default()),
+                news: Condvar::new(),
+                deserted: Condvar::new(),
+                unwatched: Condvar::new(),
+            }),
+        }
     }
 
     /// How it stands.
@@ -122,12 +138,14 @@ impl Pool {
     #[track_caller]
     pub(crate) fn submit(
         job: Box<dyn Job>,
+        mailbox: Arc<dyn Nudge>,
         cancelled: Arc<AtomicBool>,
         site: &'static Location<'static>,
     ) -> Option<Ticket> {
         let pool = attached(|| Pool::new(Settings::default()))?;
         let in_flight = InFlight::new()?;
-        let entry = Entry { job, cancelled: cancelled.clone(), site, in_flight };
+        let starved = Starved::Not;
+        let entry = Entry { job, mailbox, cancelled: cancelled.clone(), site, starved, in_flight };
         let shared = pool.shared.clone();
         let mut state = shared.lock();
         state.jobs_made += 1;
@@ -138,7 +156,11 @@ impl Pool {
         state.threads += usize::from(one_more);
         state.threads_made += u64::from(one_more);
         let number = state.threads_made;
+        let watch = shared.needs_watch(&mut state);
         drop(state);
+        if let Some(after) = watch {
+            shared.start_watch(after);
+        }
         if one_more {
             shared.start_thread(number, id);
         } else if without_job > 0 {
@@ -171,7 +193,8 @@ impl Shared {
         state.threads -= 1;
         let entry = if state.threads == 0 { state.queue.remove(&id) } else { None };
         drop(state);
-        if let Some(Entry { job, in_flight, .. }) = entry {
+        if let Some(Entry { job, mailbox, in_flight, .. }) = entry {
+            drop(mailbox);
             job.refuse(error);
             drop(in_flight);
         }
@@ -208,7 +231,9 @@ impl Shared {
 
     /// Runs one job, on its thread.
     fn run(&self, id: u64, entry: Entry) {
-        let Entry { job, cancelled, in_flight, .. } = entry;
+        let Entry { job, mailbox, cancelled, in_flight, .. } = entry;
+        // Nobody is nudged any more. Its job has the mailbox, too, so this is not the last owner.
+        drop(mailbox);
         // What the closure panics with is its outcome. Here it is the destructor of a value that
         // nobody wants.
         let ran =
@@ -240,6 +265,7 @@ impl Attached for Pool {
         }
         drop(state);
         self.shared.news.notify_all();
+        self.shared.unwatched.notify_all();
         for entry in queue.into_values() {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(entry))) {
                 let whose = "a job that was dropped unrun".to_owned();

@@ -13,6 +13,9 @@ pub struct Settings {
     pub idle: Duration,
     /// How long the end of the loop waits for jobs that run. `None`: for ever. Default 10 s.
     pub grace: Option<Duration>,
+    /// For how long no job may begin, while one waits for a thread, until that is said. `None`, the
+    /// default: it never is. In debug mode a second.
+    pub starved_after: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -22,6 +25,7 @@ impl Default for Settings {
             threads: (processors + 4).min(32),
             idle: Duration::from_secs(10),
             grace: Some(Duration::from_secs(10)),
+            starved_after: None,
         }
     }
 }

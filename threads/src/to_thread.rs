@@ -97,7 +97,7 @@ where
     let mailbox = Mailbox::new();
     let promise = Promise(mailbox.clone());
     let work = Box::new(Work { closure: job, promise, site });
-    let ticket = Pool::submit(work, Arc::new(AtomicBool::new(false)), site);
+    let ticket = Pool::submit(work, mailbox.clone(), Arc::new(AtomicBool::new(false)), site);
     ToThread { mailbox, ticket, adopt: None, site }
 }
 
@@ -187,6 +187,9 @@ impl<T> Future for ToThread<T> {
             Poll::Pending => {
                 budget::give_back();
                 trace::awaits("a job on a thread", self.site);
+                if let Some(ticket) = &self.ticket {
+                    ticket.say_if_starved();
+                }
                 Poll::Pending
             }
         }
