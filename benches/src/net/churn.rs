@@ -1,0 +1,93 @@
+//! What does a connection cost? Connect, one echo, close; so many at a time.
+//!
+//! The client closes first, so its ports rest for a minute. It has an address for each place, all
+//! of the loopback network, so that they do not run out.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use mio::{Events, Interest, Poll, Token};
+use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::load::{PATIENCE, windows};
+use super::server::Server;
+use super::{Metric, Peer, Workload};
+
+const MESSAGE: [u8; 64] = [b'x'; 64];
+
+/// One of those that are under way at a time.
+struct Place {
+    stream: mio::net::TcpStream,
+    sent: bool,
+    received: usize,
+}
+
+impl Place {
+    fn connect(n: usize, address: SocketAddr) -> io::Result<Place> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
+        let own = Ipv4Addr::new(127, 0, 1, 1 + n as u8);
+        socket.bind(&SocketAddr::from((own, 0)).into())?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(nix::Error::EINPROGRESS as i32) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        Ok(Place { stream: mio::net::TcpStream::from_std(socket.into()), sent: false, received: 0 })
+    }
+
+    /// Whether the message has come back.
+    fn turn(&mut self) -> io::Result<bool> {
+        if !self.sent {
+            match self.stream.write(&MESSAGE) {
+                Ok(n) if n == MESSAGE.len() => self.sent = true,
+                Ok(_) => return Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            return Ok(false);
+        }
+        match self.stream.read(&mut [0; 128]) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                self.received += n;
+                Ok(self.received == MESSAGE.len())
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a connection costs the server.
+pub(super) fn churn(workload: Workload, peer: Peer, parallel: usize) -> io::Result<Vec<Metric>> {
+    let server = Server::start(workload, peer)?;
+    let mut poll = Poll::new()?;
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    let open = |poll: &Poll, n: usize| {
+        let mut place = Place::connect(n, server.address)?;
+        poll.registry().register(&mut place.stream, Token(n), interest)?;
+        io::Result::Ok(place)
+    };
+    let mut places: Vec<Place> =
+        (0..parallel).map(|n| open(&poll, n)).collect::<io::Result<_>>()?;
+    let mut events = Events::with_capacity(1024);
+    windows(&server, || {
+        poll.poll(&mut events, Some(PATIENCE))?;
+        if events.is_empty() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let mut done = 0;
+        for event in &events {
+            let n = event.token().0;
+            if places[n].turn()? {
+                // Assigned, the one before is closed, which takes it out of the epoll.
+                places[n] = open(&poll, n)?;
+                done += 1;
+            }
+        }
+        Ok(done)
+    })
+}

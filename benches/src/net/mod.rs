@@ -1,0 +1,69 @@
+//! What does a message, a connection, an idle connection and a wake from another thread cost?
+//!
+//! ```text
+//!   measure ── spawns ──► serve      one peer, one core, killed when `measure` has its figures
+//!      │  closed loop, loopback │
+//!      └────────────────────────┘    the CPU clock of the server's process is read from outside
+//! ```
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `workload` | what is there to measure? |
+//! | `server` | how does a server come and go? |
+//! | `cpu` | what has a process used? |
+//! | `load` | who asks, and how often? |
+//! | `churn` | the same, with a connection for each message |
+//! | `wakes` | how long does a wake from another thread take? |
+//! | `peers` | how does each runtime serve? |
+
+mod churn;
+mod cpu;
+mod load;
+mod peers;
+mod server;
+mod wakes;
+mod workload;
+
+use std::io;
+
+pub use peers::{PEERS, Peer};
+pub use workload::{WORKLOADS, Workload};
+
+/// A figure: its name, with the unit in it, and its value.
+pub type Metric = (&'static str, f64);
+
+/// Measures `peer` at `workload`, in this process and a server's that it spawns and ends.
+///
+/// `None`: there is no such workload, or that peer cannot run it.
+///
+/// # Errors
+///
+/// What the system says: too few descriptors, a server that did not come up.
+///
+/// # Cost
+///
+/// Two seconds; the workloads with many connections up to ten.
+pub fn measure(workload: &str, peer: &str) -> Option<io::Result<Vec<Metric>>> {
+    let (workload, peer) = (Workload::find(workload)?, Peer::find(peer)?);
+    if !peer.runs(workload) {
+        return None;
+    }
+    Some(match workload {
+        Workload::Echo { .. } => load::echo(workload, peer),
+        Workload::Churn { parallel } => churn::churn(workload, peer, parallel),
+        Workload::Idle { connections } => load::idle(workload, peer, connections),
+        Workload::Wake(how) => wakes::measure(peer, how),
+    })
+}
+
+/// Serves `workload` by `peer` in this process, until it is killed: for [`measure`].
+///
+/// # Errors
+///
+/// What the system says; or that there is no such workload or peer.
+pub fn serve(workload: &str, peer: &str) -> io::Result<std::convert::Infallible> {
+    let found = Workload::find(workload).zip(Peer::find(peer));
+    let (workload, peer) =
+        found.ok_or_else(|| io::Error::other(format!("what is {workload} by {peer}?")))?;
+    server::serve(workload, peer)
+}

@@ -1,0 +1,101 @@
+//! How does each runtime serve? One file a peer, each with the server that its own documentation
+//! would write: accept, a task a connection, a buffer a task, read, write all.
+
+mod compio;
+mod glommio;
+mod lone;
+mod monoio;
+mod raw_mio;
+mod smol;
+mod tokio;
+
+use std::convert::Infallible;
+use std::io;
+
+use super::Workload;
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// lone.
+    Lone,
+    /// tokio, a current-thread runtime with a `LocalSet`.
+    TokioLocalSet,
+    /// tokio's `LocalRuntime`.
+    TokioLocal,
+    /// async-executor and async-io.
+    Smol,
+    /// monoio on io_uring.
+    MonoioUring,
+    /// monoio on epoll.
+    MonoioLegacy,
+    /// compio, on io_uring.
+    Compio,
+    /// glommio, on io_uring.
+    Glommio,
+    /// No runtime: a loop by hand on mio. A limit, not a peer.
+    RawMio,
+}
+
+/// All of them, by name.
+pub const PEERS: &[(&str, Peer)] = &[
+    ("lone", Peer::Lone),
+    ("raw_mio", Peer::RawMio),
+    ("tokio_ls", Peer::TokioLocalSet),
+    ("tokio_lrt", Peer::TokioLocal),
+    ("smol", Peer::Smol),
+    ("monoio_uring", Peer::MonoioUring),
+    ("monoio_legacy", Peer::MonoioLegacy),
+    ("compio", Peer::Compio),
+    ("glommio", Peer::Glommio),
+];
+
+impl Peer {
+    /// The peer of this name.
+    pub fn find(name: &str) -> Option<Peer> {
+        PEERS.iter().find(|(known, _)| *known == name).map(|(_, peer)| *peer)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let named = PEERS.iter().find(|(_, peer)| *peer == self);
+        named.expect("the table has them all").0
+    }
+
+    /// Whether there is anything to measure.
+    pub fn runs(self, workload: Workload) -> bool {
+        // Without a runtime there is no task to wake.
+        !(self == Peer::RawMio && matches!(workload, Workload::Wake(_)))
+    }
+
+    /// Serves until the process is killed.
+    pub(super) fn serve(self, workload: Workload) -> io::Result<Infallible> {
+        let buffer = workload.buffer();
+        match self {
+            Peer::Lone => lone::serve(workload),
+            Peer::TokioLocalSet => tokio::serve_local_set(buffer),
+            Peer::TokioLocal => tokio::serve_local_runtime(buffer),
+            Peer::Smol => smol::serve(buffer),
+            Peer::MonoioUring => monoio::serve_uring(buffer),
+            Peer::MonoioLegacy => monoio::serve_legacy(buffer),
+            Peer::Compio => compio::serve(buffer),
+            Peer::Glommio => glommio::serve(buffer),
+            Peer::RawMio => raw_mio::serve(buffer),
+        }
+    }
+
+    /// Runs a future on a loop of this peer's.
+    pub(super) fn block_on<F: Future>(self, future: F) -> io::Result<F::Output> {
+        match self {
+            Peer::Lone => lone::block_on(future),
+            Peer::TokioLocalSet => tokio::block_on_local_set(future),
+            Peer::TokioLocal => tokio::block_on_local_runtime(future),
+            Peer::Smol => Ok(smol::block_on(future)),
+            Peer::MonoioUring => monoio::block_on_uring(future),
+            Peer::MonoioLegacy => monoio::block_on_legacy(future),
+            Peer::Compio => compio::block_on(future),
+            Peer::Glommio => glommio::block_on(future),
+            Peer::RawMio => Err(io::Error::other("there is no loop to run a future on")),
+        }
+    }
+}
