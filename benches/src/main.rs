@@ -12,6 +12,21 @@ fn main() -> ExitCode {
             eprintln!("{workload} {peer}: {error}");
             ExitCode::FAILURE
         }
+        ["duel", workload, one, other, rounds] => {
+            match lone_benches::net::duel(workload, [one, other], rounds.parse().unwrap_or(15)) {
+                Ok(metrics) => {
+                    for (name, value) in metrics {
+                        print!("{name} {value:.4} ");
+                    }
+                    println!();
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("{workload} {one} {other}: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
         ["measure", workload, peer] => match lone_benches::net::measure(workload, peer) {
             Some(Ok(metrics)) => {
                 for (name, value) in metrics {

@@ -10,9 +10,8 @@ use mio::{Events, Interest, Poll, Token};
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::load::{PATIENCE, windows};
 use super::server::Server;
-use super::{Metric, Peer, Workload};
+use super::session::{Load, PATIENCE};
 
 const MESSAGE: [u8; 64] = [b'x'; 64];
 
@@ -38,6 +37,13 @@ impl Place {
         Ok(Place { stream: mio::net::TcpStream::from_std(socket.into()), sent: false, received: 0 })
     }
 
+    fn register(poll: &Poll, n: usize, address: SocketAddr) -> io::Result<Place> {
+        let mut place = Place::connect(n, address)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut place.stream, Token(n), interest)?;
+        Ok(place)
+    }
+
     /// Whether the message has come back.
     fn turn(&mut self) -> io::Result<bool> {
         if !self.sent {
@@ -61,33 +67,39 @@ impl Place {
     }
 }
 
-/// What a connection costs the server.
-pub(super) fn churn(workload: Workload, peer: Peer, parallel: usize) -> io::Result<Vec<Metric>> {
-    let server = Server::start(workload, peer)?;
-    let mut poll = Poll::new()?;
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    let open = |poll: &Poll, n: usize| {
-        let mut place = Place::connect(n, server.address)?;
-        poll.registry().register(&mut place.stream, Token(n), interest)?;
-        io::Result::Ok(place)
-    };
-    let mut places: Vec<Place> =
-        (0..parallel).map(|n| open(&poll, n)).collect::<io::Result<_>>()?;
-    let mut events = Events::with_capacity(1024);
-    windows(&server, || {
-        poll.poll(&mut events, Some(PATIENCE))?;
-        if events.is_empty() {
+/// The client's side of the churn.
+pub(super) struct Churn {
+    poll: Poll,
+    events: Events,
+    address: SocketAddr,
+    places: Vec<Place>,
+}
+
+impl Churn {
+    pub(super) fn begin(server: &Server, parallel: usize) -> io::Result<Churn> {
+        let poll = Poll::new()?;
+        let address = server.address;
+        let places =
+            (0..parallel).map(|n| Place::register(&poll, n, address)).collect::<io::Result<_>>()?;
+        Ok(Churn { poll, events: Events::with_capacity(1024), address, places })
+    }
+}
+
+impl Load for Churn {
+    fn turn(&mut self) -> io::Result<u64> {
+        self.poll.poll(&mut self.events, Some(PATIENCE))?;
+        if self.events.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }
         let mut done = 0;
-        for event in &events {
+        for event in &self.events {
             let n = event.token().0;
-            if places[n].turn()? {
+            if self.places[n].turn()? {
                 // Assigned, the one before is closed, which takes it out of the epoll.
-                places[n] = open(&poll, n)?;
+                self.places[n] = Place::register(&self.poll, n, self.address)?;
                 done += 1;
             }
         }
         Ok(done)
-    })
+    }
 }

@@ -68,6 +68,15 @@ pub(super) fn pin(n: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets this thread run on all of them again: a child begins where its parent is.
+pub(super) fn unpin() -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for core in cores() {
+        set.set(*core)?;
+    }
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
 /// Takes as many descriptors as the system gives. Returns how many.
 pub(super) fn raise_descriptors() -> io::Result<u64> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -4,23 +4,16 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
 use super::cpu;
 use super::server::Server;
+use super::session::{Load, PATIENCE};
 use super::{Metric, Peer, Workload};
 
-/// Before the first window: caches, buffers that the system grows, free lists.
-const WARM_UP: Duration = Duration::from_millis(300);
-const WINDOW: Duration = Duration::from_millis(250);
-pub(super) const WINDOWS: usize = 7;
 /// So many connections are made before the server has answered the first of them.
 const AT_ONCE: usize = 64;
-/// Nobody waits longer than this for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
 /// A connection of the client's, and where its message is.
 struct Connection {
     stream: mio::net::TcpStream,
@@ -66,64 +59,45 @@ impl Connection {
     }
 }
 
-/// What `server` costs a message.
-pub(super) fn echo(workload: Workload, peer: Peer) -> io::Result<Vec<Metric>> {
-    let Workload::Echo { connections, bytes, .. } = workload else {
-        unreachable!("asked for echoes only")
-    };
-    cpu::raise_descriptors()?;
-    let server = Server::start(workload, peer)?;
-    let mut poll = Poll::new()?;
-    let mut connections: Vec<Connection> = connect(server.address, connections)?
-        .into_iter()
-        .map(|stream| Connection { stream, sent: 0, received: 0 })
-        .collect();
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    for (n, connection) in connections.iter_mut().enumerate() {
-        poll.registry().register(&mut connection.stream, Token(n), interest)?;
+/// The client's side of an echo.
+pub(super) struct Echo {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    message: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Echo {
+    pub(super) fn connect(server: &Server, connections: usize, bytes: usize) -> io::Result<Echo> {
+        let poll = Poll::new()?;
+        let mut connections: Vec<Connection> = connect(server.address, connections)?
+            .into_iter()
+            .map(|stream| Connection { stream, sent: 0, received: 0 })
+            .collect();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        for (n, connection) in connections.iter_mut().enumerate() {
+            poll.registry().register(&mut connection.stream, Token(n), interest)?;
+        }
+        // One byte more than a message: what fills it not quite is known to be all.
+        let (message, buffer) = (vec![b'x'; bytes], vec![0; bytes + 1]);
+        Ok(Echo { poll, events: Events::with_capacity(1024), connections, message, buffer })
     }
-    let message = vec![b'x'; bytes];
-    // One byte more: what fills it not quite is known to be all.
-    let mut buffer = vec![0; bytes + 1];
-    let mut events = Events::with_capacity(1024);
-    windows(&server, || {
-        poll.poll(&mut events, Some(PATIENCE))?;
-        if events.is_empty() {
+}
+
+impl Load for Echo {
+    fn turn(&mut self) -> io::Result<u64> {
+        self.poll.poll(&mut self.events, Some(PATIENCE))?;
+        if self.events.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }
         let mut messages = 0;
-        for event in &events {
-            messages += connections[event.token().0].turn(&message, &mut buffer)?;
+        for event in &self.events {
+            let connection = &mut self.connections[event.token().0];
+            messages += connection.turn(&self.message, &mut self.buffer)?;
         }
         Ok(messages)
-    })
-}
-
-/// Lets `turn` run for the windows; it says how many units it has done. Medians over the windows.
-pub(super) fn windows(
-    server: &Server,
-    mut turn: impl FnMut() -> io::Result<u64>,
-) -> io::Result<Vec<Metric>> {
-    let begin = Instant::now();
-    while begin.elapsed() < WARM_UP {
-        turn()?;
     }
-    let (mut used, mut rates) = (Vec::new(), Vec::new());
-    let (user, mut all) = (server.cpu.user()?, 0);
-    for _ in 0..WINDOWS {
-        let (before, begin, mut units) = (server.cpu.used()?, Instant::now(), 0);
-        while begin.elapsed() < WINDOW {
-            units += turn()?;
-        }
-        if units == 0 {
-            return Err(io::Error::other("nothing came back within a window"));
-        }
-        rates.push(units as f64 / begin.elapsed().as_secs_f64());
-        used.push((server.cpu.used()? - before).as_secs_f64() * 1e6 / units as f64);
-        all += units;
-    }
-    let user = (server.cpu.user()? - user) * 1e6 / all as f64;
-    Ok(vec![("cpu_us", median(used)), ("user_us", user), ("per_s", median(rates))])
 }
 
 /// What an idle connection takes of the server's memory.
@@ -159,9 +133,4 @@ fn connect(address: SocketAddr, connections: usize) -> io::Result<Vec<mio::net::
         }
     }
     Ok(streams)
-}
-
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -11,6 +11,7 @@
 //! | `workload` | what is there to measure? |
 //! | `server` | how does a server come and go? |
 //! | `cpu` | what has a process used? |
+//! | `session` | how is one server measured, or two side by side? |
 //! | `load` | who asks, and how often? |
 //! | `churn` | the same, with a connection for each message |
 //! | `wakes` | how long does a wake from another thread take? |
@@ -21,6 +22,7 @@ mod cpu;
 mod load;
 mod peers;
 mod server;
+mod session;
 mod wakes;
 mod workload;
 
@@ -49,11 +51,23 @@ pub fn measure(workload: &str, peer: &str) -> Option<io::Result<Vec<Metric>>> {
         return None;
     }
     Some(match workload {
-        Workload::Echo { .. } => load::echo(workload, peer),
-        Workload::Churn { parallel } => churn::churn(workload, peer, parallel),
+        Workload::Echo { .. } | Workload::Churn { .. } => session::measure(workload, peer),
         Workload::Idle { connections } => load::idle(workload, peer, connections),
         Workload::Wake(how) => wakes::measure(peer, how),
     })
+}
+
+/// Measures two peers in turn, window by window, at an echo or the churn: their ratio is steadier
+/// than two measurements are.
+///
+/// # Errors
+///
+/// As [`measure`]; or that there is no such workload or peer.
+pub fn duel(workload: &str, peers: [&str; 2], rounds: usize) -> io::Result<Vec<Metric>> {
+    let unknown = || io::Error::other("there is no such workload or peer");
+    let workload = Workload::find(workload).ok_or_else(unknown)?;
+    let [one, other] = peers.map(|peer| Peer::find(peer).ok_or_else(unknown));
+    session::duel(workload, [one?, other?], rounds)
 }
 
 /// Serves `workload` by `peer` in this process, until it is killed: for [`measure`].

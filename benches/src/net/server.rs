@@ -27,6 +27,7 @@ pub(super) struct Server {
 impl Server {
     /// Starts `peer` on the second core, and puts this thread on the first.
     pub(super) fn start(workload: Workload, peer: Peer) -> io::Result<Server> {
+        cpu::unpin()?;
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", workload.name(), peer.name()])
             .stdin(Stdio::null())

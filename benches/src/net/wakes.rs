@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
-use super::load::{WINDOWS, median};
+use super::session::{WINDOWS, median};
 use super::workload::Wake;
 use super::{Metric, Peer, cpu};
 
