@@ -9,7 +9,8 @@ pub enum Workload {
         connections: usize,
         /// How long a message is.
         bytes: usize,
-        /// The server looks for work for a while before it sleeps, if it can.
+        /// lone looks for work for a while before it sleeps; the others have nothing of the kind. The
+        /// client sleeps.
         spins: bool,
     },
     /// Connect, one echo of 64 bytes, close: so many at a time.

@@ -64,8 +64,9 @@ impl Peer {
 
     /// Whether there is anything to measure.
     pub fn runs(self, workload: Workload) -> bool {
+        let spins = matches!(workload, Workload::Echo { spins: true, .. });
         // Without a runtime there is no task to wake.
-        !(self == Peer::RawMio && matches!(workload, Workload::Wake(_)))
+        self != Peer::RawMio || !(spins || matches!(workload, Workload::Wake(_)))
     }
 
     /// Serves until the process is killed.
