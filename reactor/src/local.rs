@@ -60,6 +60,12 @@ impl Local {
         &self.clock
     }
 
+    /// Whether bytes are to be counted: under a virtual clock.
+    #[inline]
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self.clock, Clock::Virtual { .. })
+    }
+
     /// Whether it may be said that descriptors have run out: not twice within `pause`.
     pub(crate) fn may_say_shortage(&self, pause: Duration) -> bool {
         let now = self.clock.now();

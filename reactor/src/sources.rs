@@ -198,14 +198,31 @@ impl Sources {
         Some(self.slab.remove(id.key as usize))
     }
 
+    #[inline]
     fn get(&mut self, id: SourceId) -> Option<&mut Source> {
         self.slab.get_mut(id.key as usize).filter(|source| source.generation == id.generation)
     }
 
     /// Whether an operation in this direction is worth trying.
+    ///
+    /// The edge that made it so has taken out who waited; then `ticket` is void, and need not be
+    /// given back.
     #[inline]
-    pub(crate) fn is_ready(&mut self, id: SourceId, direction: Direction) -> bool {
-        self.get(id).is_some_and(|source| source.ready & direction.bit() != 0)
+    pub(crate) fn is_ready(
+        &mut self,
+        id: SourceId,
+        direction: Direction,
+        ticket: Option<&mut u64>,
+    ) -> bool {
+        let Some(source) = self.get(id) else { return false };
+        let ready = source.ready & direction.bit() != 0;
+        if ready
+            && let Some(ticket) = ticket
+            && source.waiters(direction).is_empty()
+        {
+            *ticket = NO_TICKET;
+        }
+        ready
     }
 
     /// The operation would have blocked.
@@ -336,11 +353,6 @@ impl Sources {
             if bytes || room { ends.awaited(key as u32, bytes, room) } else { Awaited::Nobody }
         };
         self.slab.iter().map(awaited).max().unwrap_or(Awaited::Nobody)
-    }
-
-    /// Whether bytes are to be counted: under a virtual clock.
-    pub(crate) fn counts(&self) -> bool {
-        self.ends.is_some()
     }
 
     /// A stream has moved so many bytes.

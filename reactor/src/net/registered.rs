@@ -21,10 +21,9 @@ use crate::sources::{Direction, NO_TICKET, SourceId};
 pub(crate) struct Registered<S: Source> {
     /// `None` once it was taken out.
     io: Option<S>,
+    key: u32,
+    generation: u64,
     number: LoopNumber,
-    id: SourceId,
-    /// A virtual clock wants to know of every byte.
-    counts: bool,
 }
 
 impl<S: Source> Registered<S> {
@@ -41,16 +40,21 @@ impl<S: Source> Registered<S> {
             let id = local.sources.borrow_mut().insert(ready, || end(&io));
             let interest = Interest::READABLE | Interest::WRITABLE;
             match local.registry.register(&mut io, id.token(), interest) {
-                Ok(()) => Ok((local.number(), id, local.sources.borrow().counts())),
+                Ok(()) => Ok((local.number(), id)),
                 Err(error) => {
                     drop(local.sources.borrow_mut().remove(id));
                     Err(error)
                 }
             }
         });
-        let (number, id, counts) = registered.unwrap_or_else(|| Err(no_loop(what)))?;
-        trace::emit(|| trace::Event::Interest { source: id.generation, what });
-        Ok(Registered { io: Some(io), number, id, counts })
+        let (number, SourceId { key, generation }) =
+            registered.unwrap_or_else(|| Err(no_loop(what)))?;
+        trace::emit(|| trace::Event::Interest { source: generation, what });
+        Ok(Registered { io: Some(io), key, generation, number })
+    }
+
+    fn id(&self) -> SourceId {
+        SourceId { key: self.key, generation: self.generation }
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -74,25 +78,68 @@ impl<S: Source> Registered<S> {
         direction: Direction,
         ticket: Option<&mut u64>,
         cx: &mut Context<'_>,
+        operation: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_tried(direction, ticket, cx, operation, |_, _| {})
+    }
+
+    /// As [`Registered::poll_io`], for what moves bytes on a stream: so many at most.
+    #[inline]
+    pub(crate) fn poll_transfer(
+        &self,
+        direction: Direction,
+        ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
+        offered: usize,
+        operation: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if offered == 0 {
+            // The system would be asked only once the socket is ready.
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_tried(direction, ticket, cx, operation, |local, moved| {
+            self.moved(local, direction, *moved, offered);
+        })
+    }
+
+    /// `done` sees what an operation has achieved.
+    #[inline]
+    fn poll_tried<R>(
+        &self,
+        direction: Direction,
+        mut ticket: Option<&mut u64>,
+        cx: &mut Context<'_>,
         mut operation: impl FnMut(&S) -> io::Result<R>,
+        done: impl FnOnce(&Local, &R),
     ) -> Poll<io::Result<R>> {
         ready!(budget::take(cx));
-        loop {
-            match self.here(|local| local.sources.borrow_mut().is_ready(self.id, direction)) {
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(false) => {
-                    budget::give_back();
-                    return self.wait(direction, ticket, cx).map(Err);
+        // The reactor is looked up once for all of it: an operation runs no user code.
+        let tried = local::with_number(self.number, |local| {
+            loop {
+                let ticket = ticket.as_deref_mut();
+                if !local.sources.borrow_mut().is_ready(self.id(), direction, ticket) {
+                    return None;
                 }
-                Ok(true) => {}
-            }
-            match operation(self.io()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.here(|local| local.sources.borrow_mut().clear(self.id, direction))?;
+                match operation(self.io()) {
+                    Ok(outcome) => {
+                        done(local, &outcome);
+                        return Some(Ok(outcome));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        local.sources.borrow_mut().clear(self.id(), direction);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Some(Err(error)),
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return Poll::Ready(outcome),
             }
+        });
+        match tried {
+            Some(Some(outcome)) => Poll::Ready(outcome),
+            Some(None) => {
+                budget::give_back();
+                self.wait(direction, ticket, cx).map(Err)
+            }
+            None => Poll::Ready(Err(wrong_loop())),
         }
     }
 
@@ -107,7 +154,7 @@ impl<S: Source> Registered<S> {
         let number = ticket.as_ref().map_or(NO_TICKET, |ticket| **ticket);
         if ticket.is_none() || number != NO_TICKET {
             let waits = self.here(|local| {
-                local.sources.borrow_mut().waits(self.id, direction, number, cx.waker())
+                local.sources.borrow_mut().waits(self.id(), direction, number, cx.waker())
             });
             match waits {
                 Err(error) => return Poll::Ready(error),
@@ -118,7 +165,7 @@ impl<S: Source> Registered<S> {
         // The clone of a foreign waker is made outside of the borrow, and dropped there.
         let waker = KeptWaker::new(cx.waker());
         let waited =
-            self.here(|local| local.sources.borrow_mut().wait(self.id, direction, ticket, waker));
+            self.here(|local| local.sources.borrow_mut().wait(self.id(), direction, ticket, waker));
         match waited {
             Err(error) => Poll::Ready(error),
             Ok(before) => {
@@ -132,31 +179,30 @@ impl<S: Source> Registered<S> {
     ///
     /// If there were fewer, the next try would block.
     #[inline]
-    pub(crate) fn moved(&self, direction: Direction, bytes: usize, offered: usize) {
-        if self.counts {
-            self.count(direction, bytes);
+    fn moved(&self, local: &Local, direction: Direction, bytes: usize, offered: usize) {
+        if local.counts() {
+            self.count_here(local, direction, bytes);
         }
         // Windows makes an edge only after an operation that would have blocked.
         if cfg!(unix) && 0 < bytes && bytes < offered {
-            // Only ever after an operation that found the loop.
-            let _ = self.here(|local| {
-                local.sources.borrow_mut().clear_after_short(self.id, direction);
-            });
+            local.sources.borrow_mut().clear_after_short(self.id(), direction);
         }
     }
 
     /// Tells a virtual clock of bytes; the end of a stream is one.
-    #[cold]
     pub(crate) fn count(&self, direction: Direction, bytes: usize) {
-        let _ = self.here(|local| {
-            local.sources.borrow_mut().moved(self.id, direction, bytes.max(1));
-        });
+        let _ = self.here(|local| self.count_here(local, direction, bytes));
+    }
+
+    #[cold]
+    fn count_here(&self, local: &Local, direction: Direction, bytes: usize) {
+        local.sources.borrow_mut().moved(self.id(), direction, bytes.max(1));
     }
 
     /// Tells a virtual clock what this source has become.
     pub(crate) fn set_end(&self, end: impl FnOnce(&S) -> End) {
         let end = || end(self.io());
-        let _ = self.here(|local| local.sources.borrow_mut().set_end(self.id, end));
+        let _ = self.here(|local| local.sources.borrow_mut().set_end(self.id(), end));
     }
 
     #[inline]
@@ -171,12 +217,12 @@ impl<S: Source> Registered<S> {
                 // A descriptor that the system does not know any more needs no deregistering.
                 let _ = local.registry.deregister(io);
             }
-            local.sources.borrow_mut().remove(self.id)
+            local.sources.borrow_mut().remove(self.id())
         });
         match here {
             Some(source) => {
                 drop(source);
-                trace::emit(|| trace::Event::Deregister { source: self.id.generation });
+                trace::emit(|| trace::Event::Deregister { source: self.generation });
             }
             None => self.release_elsewhere(io),
         }
@@ -194,8 +240,8 @@ impl<S: Source> Registered<S> {
             let _ = bell.registry.deregister(io);
         }
         outside.release(Release {
-            key: u64::from(self.id.key) | SOURCE_BIT,
-            generation: self.id.generation,
+            key: u64::from(self.key) | SOURCE_BIT,
+            generation: self.generation,
         });
     }
 }
@@ -205,7 +251,7 @@ impl<S: Source> Registered<S> {
 /// Without it whoever gave up would be woken all the same, would hold a virtual clock, and would
 /// be remembered until the next edge, which on a silent connection never comes.
 pub(crate) struct Place<'a, S: Source> {
-    source: &'a Registered<S>,
+    pub(crate) source: &'a Registered<S>,
     direction: Direction,
     /// [`NO_TICKET`] until it has waited.
     pub(crate) ticket: u64,
@@ -217,14 +263,22 @@ impl<'a, S: Source> Place<'a, S> {
     }
 }
 
+impl<S: Source> Place<'_, S> {
+    #[cold]
+    fn give_up(&self) {
+        let Place { source, direction, ticket } = *self;
+        // Elsewhere it stays, and wakes once too often, or goes with the source.
+        let waker =
+            source.here(|local| local.sources.borrow_mut().forget(source.id(), direction, ticket));
+        drop(waker);
+    }
+}
+
 impl<S: Source> Drop for Place<'_, S> {
+    #[inline]
     fn drop(&mut self) {
         if self.ticket != NO_TICKET {
-            let Place { source, direction, ticket } = *self;
-            // Elsewhere it stays, and wakes once too often, or goes with the source.
-            let waker = source
-                .here(|local| local.sources.borrow_mut().forget(source.id, direction, ticket));
-            drop(waker);
+            self.give_up();
         }
     }
 }

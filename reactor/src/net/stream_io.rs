@@ -31,7 +31,8 @@ impl AsyncRead for &TcpStream {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.poll_transfer(Direction::Read, None, cx, offered, |mut io| io.read_vectored(buffers))
+        self.inner
+            .poll_transfer(Direction::Read, None, cx, offered, |mut io| io.read_vectored(buffers))
     }
 }
 
@@ -50,7 +51,8 @@ impl AsyncWrite for &TcpStream {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.poll_transfer(Direction::Write, None, cx, offered, |mut io| io.write_vectored(buffers))
+        self.inner
+            .poll_transfer(Direction::Write, None, cx, offered, |mut io| io.write_vectored(buffers))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::ends::End;
 use crate::net::registered::Registered;
@@ -163,17 +163,7 @@ impl TcpStream {
     /// Each waker that it has been polled with is woken once, at the next event.
     #[inline]
     pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_read_by(None, cx, buffer)
-    }
-
-    #[inline]
-    pub(super) fn poll_read_by(
-        &self,
-        ticket: Option<&mut u64>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_transfer(Direction::Read, ticket, cx, buffer.len(), |mut io| io.read(buffer))
+        poll_read_by(&self.inner, None, cx, buffer)
     }
 
     /// As [`TcpStream::write`], for futures written by hand.
@@ -181,36 +171,7 @@ impl TcpStream {
     /// Each waker that it has been polled with is woken once, at the next event.
     #[inline]
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_by(None, cx, bytes)
-    }
-
-    #[inline]
-    pub(super) fn poll_write_by(
-        &self,
-        ticket: Option<&mut u64>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_transfer(Direction::Write, ticket, cx, bytes.len(), |mut io| io.write(bytes))
-    }
-
-    /// One operation that moves bytes, so many at most.
-    #[inline]
-    pub(super) fn poll_transfer(
-        &self,
-        direction: Direction,
-        ticket: Option<&mut u64>,
-        cx: &mut Context<'_>,
-        offered: usize,
-        operation: impl FnMut(&mio::net::TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        if offered == 0 {
-            // The system would be asked only once the socket is ready.
-            return Poll::Ready(Ok(0));
-        }
-        let n = ready!(self.inner.poll_io(direction, ticket, cx, operation))?;
-        self.inner.moved(direction, n, offered);
-        Poll::Ready(Ok(n))
+        poll_write_by(&self.inner, None, cx, bytes)
     }
 
     /// Closes the reading side, the writing side, or both. Works on any thread.
@@ -271,6 +232,29 @@ impl TcpStream {
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         Ok(self.inner.into_io()?.into())
     }
+}
+
+/// One read, by a ticket or without.
+#[inline]
+pub(super) fn poll_read_by(
+    inner: &Registered<mio::net::TcpStream>,
+    ticket: Option<&mut u64>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let offered = buffer.len();
+    inner.poll_transfer(Direction::Read, ticket, cx, offered, |mut io| io.read(buffer))
+}
+
+/// One write, by a ticket or without.
+#[inline]
+pub(super) fn poll_write_by(
+    inner: &Registered<mio::net::TcpStream>,
+    ticket: Option<&mut u64>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    inner.poll_transfer(Direction::Write, ticket, cx, bytes.len(), |mut io| io.write(bytes))
 }
 
 /// Both ends of a stream, for a virtual clock; nobody else asks.

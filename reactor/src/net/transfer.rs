@@ -14,13 +14,13 @@ use lone_executor::trace;
 
 use crate::net::TcpStream;
 use crate::net::registered::Place;
+use crate::net::tcp_stream::{poll_read_by, poll_write_by};
 use crate::sources::Direction;
 
 /// The future of [`TcpStream::read`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Read<'a> {
-    stream: &'a TcpStream,
     place: Place<'a, mio::net::TcpStream>,
     buffer: &'a mut [u8],
     site: &'static Location<'static>,
@@ -30,7 +30,7 @@ impl<'a> Read<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, buffer: &'a mut [u8]) -> Read<'a> {
         let place = Place::new(&stream.inner, Direction::Read);
-        Read { stream, place, buffer, site: Location::caller() }
+        Read { place, buffer, site: Location::caller() }
     }
 }
 
@@ -38,8 +38,8 @@ impl Future for Read<'_> {
     type Output = io::Result<usize>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Read { stream, place, buffer, site } = &mut *self;
-        said(stream.poll_read_by(Some(&mut place.ticket), cx, buffer), "bytes to read", site)
+        let Read { place, buffer, site } = &mut *self;
+        said(poll_read_by(place.source, Some(&mut place.ticket), cx, buffer), "bytes to read", site)
     }
 }
 
@@ -47,7 +47,6 @@ impl Future for Read<'_> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Write<'a> {
-    stream: &'a TcpStream,
     place: Place<'a, mio::net::TcpStream>,
     bytes: &'a [u8],
     site: &'static Location<'static>,
@@ -57,7 +56,7 @@ impl<'a> Write<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, bytes: &'a [u8]) -> Write<'a> {
         let place = Place::new(&stream.inner, Direction::Write);
-        Write { stream, place, bytes, site: Location::caller() }
+        Write { place, bytes, site: Location::caller() }
     }
 }
 
@@ -65,8 +64,8 @@ impl Future for Write<'_> {
     type Output = io::Result<usize>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Write { stream, place, bytes, site } = &mut *self;
-        said(stream.poll_write_by(Some(&mut place.ticket), cx, bytes), "room to write", site)
+        let Write { place, bytes, site } = &mut *self;
+        said(poll_write_by(place.source, Some(&mut place.ticket), cx, bytes), "room to write", site)
     }
 }
 
@@ -74,7 +73,6 @@ impl Future for Write<'_> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ReadExact<'a> {
-    stream: &'a TcpStream,
     place: Place<'a, mio::net::TcpStream>,
     buffer: &'a mut [u8],
     filled: usize,
@@ -85,7 +83,7 @@ impl<'a> ReadExact<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, buffer: &'a mut [u8]) -> ReadExact<'a> {
         let place = Place::new(&stream.inner, Direction::Read);
-        ReadExact { stream, place, buffer, filled: 0, site: Location::caller() }
+        ReadExact { place, buffer, filled: 0, site: Location::caller() }
     }
 }
 
@@ -93,10 +91,10 @@ impl Future for ReadExact<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ReadExact { stream, place, buffer, filled, site } = &mut *self;
+        let ReadExact { place, buffer, filled, site } = &mut *self;
         while *filled < buffer.len() {
             let rest = &mut buffer[*filled..];
-            let read = stream.poll_read_by(Some(&mut place.ticket), cx, rest);
+            let read = poll_read_by(place.source, Some(&mut place.ticket), cx, rest);
             match ready!(said(read, "bytes to read", site))? {
                 0 => {
                     let (filled, wanted) = (*filled, buffer.len());
@@ -116,7 +114,6 @@ impl Future for ReadExact<'_> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WriteAll<'a> {
-    stream: &'a TcpStream,
     place: Place<'a, mio::net::TcpStream>,
     bytes: &'a [u8],
     site: &'static Location<'static>,
@@ -126,7 +123,7 @@ impl<'a> WriteAll<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, bytes: &'a [u8]) -> WriteAll<'a> {
         let place = Place::new(&stream.inner, Direction::Write);
-        WriteAll { stream, place, bytes, site: Location::caller() }
+        WriteAll { place, bytes, site: Location::caller() }
     }
 }
 
@@ -134,9 +131,9 @@ impl Future for WriteAll<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let WriteAll { stream, place, bytes, site } = &mut *self;
+        let WriteAll { place, bytes, site } = &mut *self;
         while !bytes.is_empty() {
-            let written = stream.poll_write_by(Some(&mut place.ticket), cx, bytes);
+            let written = poll_write_by(place.source, Some(&mut place.ticket), cx, bytes);
             match ready!(said(written, "room to write", site))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => *bytes = &bytes[n..],
@@ -147,6 +144,7 @@ impl Future for WriteAll<'_> {
 }
 
 /// Passes `polled` on; where it is pending, says what is awaited.
+#[inline]
 fn said<T>(polled: Poll<T>, what: &'static str, site: &'static Location<'static>) -> Poll<T> {
     if polled.is_pending() {
         trace::awaits(what, site);
