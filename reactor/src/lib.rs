@@ -34,6 +34,7 @@ mod sources;
 mod spin;
 mod timerfd;
 mod timers;
+mod waiters;
 mod wheel;
 
 pub use clock::Jump;

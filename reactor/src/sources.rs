@@ -3,8 +3,7 @@
 //! ```text
 //!   event (token) ──► source ──► ready: readable? writable? hung up?
 //!                        │
-//!                        ├── readers: one waiter, rarely more ──► woken, all of them
-//!                        └── writers: the same
+//!                        └── waiters: one, rarely more ──► woken, all whose direction is ready
 //! ```
 //!
 //! Descriptors are registered once, edge-triggered, for both directions. An operation is tried
@@ -18,34 +17,14 @@
 //! - **All are woken**: an edge wakes every waiter of its direction; several tasks may wait.
 //! - **Tokens carry the generation**: an event for a source that has gone means nobody.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
 use lone_executor::KeptWaker;
 use slab::Slab;
 
 use crate::ends::{Awaited, End, Ends};
-
-/// Which half of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
-
-const READABLE: u8 = 1;
-const WRITABLE: u8 = 2;
-/// The peer has closed its side, or there was an error: a short read proves nothing.
-const HUNG_UP: u8 = 4;
-
-impl Direction {
-    const fn bit(self) -> u8 {
-        match self {
-            Direction::Read => READABLE,
-            Direction::Write => WRITABLE,
-        }
-    }
-}
+pub(crate) use crate::waiters::{Direction, NO_TICKET};
+use crate::waiters::{Waiters, next_ticket};
 
 /// Where a source is, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,89 +41,32 @@ impl SourceId {
     }
 }
 
+/// 48 bytes in the slab: a connection's part of the reactor.
 #[derive(Default)]
 struct Source {
     generation: u64,
-    ready: u8,
-    readers: Waiters,
-    writers: Waiters,
+    waiters: Waiters,
+    readable: bool,
+    writable: bool,
+    /// The peer has closed its side, or there was an error: a short read proves nothing.
+    hung_up: bool,
 }
 
-/// One waiter, as a rule; more where several tasks share a descriptor. First come, first woken.
-#[derive(Default)]
-struct Waiters {
-    first: Waiter,
-    more: Option<Box<More>>,
-}
-
-/// Who waits, and by which ticket: that of a future, which takes it back when it is dropped, or
-/// [`NO_TICKET`] of a poll by hand, which is known by its waker only.
-#[derive(Default)]
-struct Waiter {
-    ticket: u64,
-    waker: KeptWaker,
-}
-
-/// The ticket of those who wait without one.
-pub(crate) const NO_TICKET: u64 = 0;
-
-#[derive(Default)]
-struct More(VecDeque<Waiter>);
-
-impl Waiters {
-    fn add(&mut self, waiter: Waiter) {
-        if self.first.waker.is_nobody() && self.more.is_none() {
-            self.first = waiter;
-        } else {
-            let more = &mut self.more.get_or_insert_default().0;
-            if more.len() == more.capacity() {
-                // Those who were known by their waker only, and have ended, do not take themselves
-                // out: without this a connection that stays silent would gather them for ever.
-                more.retain(|waiter| !waiter.waker.is_stale());
-            }
-            more.push_back(waiter);
+impl Source {
+    #[inline]
+    fn is_ready(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Read => self.readable,
+            Direction::Write => self.writable,
         }
     }
 
-    fn find(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<&mut Waiter> {
-        if is_it(&self.first) {
-            return Some(&mut self.first);
+    #[inline]
+    fn clear(&mut self, direction: Direction) {
+        match direction {
+            Direction::Read => self.readable = false,
+            Direction::Write => self.writable = false,
         }
-        self.more.as_mut()?.0.iter_mut().find(|waiter| is_it(waiter))
-    }
-
-    fn remove(&mut self, ticket: u64) -> Option<KeptWaker> {
-        if self.first.ticket == ticket {
-            return Some(std::mem::take(&mut self.first).waker);
-        }
-        let more = self.more.as_mut()?;
-        let at = more.0.iter().position(|waiter| waiter.ticket == ticket)?;
-        let waiter = more.0.remove(at)?;
-        if more.0.is_empty() {
-            self.more = None;
-        }
-        Some(waiter.waker)
-    }
-
-    fn pop(&mut self) -> Option<KeptWaker> {
-        if !self.first.waker.is_nobody() {
-            return Some(std::mem::take(&mut self.first).waker);
-        }
-        let more = self.more.as_mut()?;
-        let waiter = more.0.pop_front();
-        if more.0.is_empty() {
-            self.more = None;
-        }
-        waiter.map(|waiter| waiter.waker)
-    }
-
-    fn is_anybody_there(&self) -> bool {
-        let more = self.more.iter().flat_map(|more| &more.0);
-        std::iter::once(&self.first).chain(more).any(|waiter| !waiter.waker.is_stale())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.waker.is_nobody() && self.more.is_none()
     }
 }
 
@@ -170,13 +92,14 @@ impl Sources {
     /// A new source. `ready`: its operations shall be tried before they are waited for.
     pub(crate) fn insert(&mut self, ready: bool, end: impl FnOnce() -> End) -> SourceId {
         self.made += 1;
-        let ready = if ready { READABLE | WRITABLE } else { 0 };
-        let source = Source { generation: self.made, ready, ..Source::default() };
+        let generation = self.made;
+        let (readable, writable) = (ready, ready);
+        let source = Source { generation, readable, writable, ..Source::default() };
         let key = self.slab.insert(source) as u32;
         if let Some(map) = &mut self.ends {
             map.insert(key, end());
         }
-        SourceId { key, generation: self.made }
+        SourceId { key, generation }
     }
 
     /// What a source is to a virtual clock has changed: it is connected.
@@ -215,10 +138,11 @@ impl Sources {
         ticket: Option<&mut u64>,
     ) -> bool {
         let Some(source) = self.get(id) else { return false };
-        let ready = source.ready & direction.bit() != 0;
+        let ready = source.is_ready(direction);
         if ready
             && let Some(ticket) = ticket
-            && source.waiters(direction).is_empty()
+            && *ticket != NO_TICKET
+            && !source.waiters.has(*ticket)
         {
             *ticket = NO_TICKET;
         }
@@ -228,7 +152,7 @@ impl Sources {
     /// The operation would have blocked.
     pub(crate) fn clear(&mut self, id: SourceId, direction: Direction) {
         if let Some(source) = self.get(id) {
-            source.ready &= !direction.bit();
+            source.clear(direction);
         }
     }
 
@@ -237,9 +161,9 @@ impl Sources {
     #[inline]
     pub(crate) fn clear_after_short(&mut self, id: SourceId, direction: Direction) {
         if let Some(source) = self.get(id)
-            && source.ready & HUNG_UP == 0
+            && !source.hung_up
         {
-            source.ready &= !direction.bit();
+            source.clear(direction);
         }
     }
 
@@ -251,12 +175,12 @@ impl Sources {
         ticket: u64,
         waker: &Waker,
     ) -> bool {
-        let is_it = |waiter: &Waiter| waiter.ticket == ticket && waiter.waker.will_wake(waker);
-        self.get(id).is_some_and(|source| source.waiters(direction).find(is_it).is_some())
+        self.get(id).is_some_and(|source| source.waiters.has_waker(direction, ticket, waker))
     }
 
     /// Keeps a waiter until the next edge. Who waits by a ticket and has none yet is given one; who
     /// has one and waits here has its waker exchanged. Returns the waker that is not needed any more.
+    #[inline]
     #[must_use = "drop it after the borrow has ended"]
     pub(crate) fn wait(
         &mut self,
@@ -269,35 +193,29 @@ impl Sources {
         if source.generation != id.generation {
             return Some(waker);
         }
-        let waiters = source.waiters(direction);
         let ticket = match ticket {
             None => NO_TICKET,
             Some(&mut ticket) if ticket != NO_TICKET => {
-                if let Some(before) = waiters.find(|waiter| waiter.ticket == ticket) {
-                    return Some(std::mem::replace(&mut before.waker, waker));
+                if let Some(before) = source.waiters.waker_mut(ticket) {
+                    return Some(std::mem::replace(before, waker));
                 }
                 ticket
             }
             Some(new) => {
-                self.tickets += 1;
+                self.tickets = next_ticket(self.tickets, direction);
                 *new = self.tickets;
                 *new
             }
         };
-        waiters.add(Waiter { ticket, waker });
+        source.waiters.add(direction, ticket, waker);
         None
     }
 
     /// Whoever has this ticket waits no longer.
     #[must_use = "drop it after the borrow has ended"]
-    pub(crate) fn forget(
-        &mut self,
-        id: SourceId,
-        direction: Direction,
-        ticket: u64,
-    ) -> Option<KeptWaker> {
+    pub(crate) fn forget(&mut self, id: SourceId, ticket: u64) -> Option<KeptWaker> {
         debug_assert_ne!(ticket, NO_TICKET, "it would hit everybody who has none");
-        self.get(id)?.waiters(direction).remove(ticket)
+        self.get(id)?.waiters.remove(ticket)
     }
 
     /// e: takes in an edge. Returns which source it was; `None`: it has gone.
@@ -311,33 +229,29 @@ impl Sources {
         let (readable, writable) = (event.is_readable(), event.is_writable());
         // An error ends both directions: whoever waits shall try, and learn of it.
         if readable || event.is_read_closed() || event.is_error() {
-            source.ready |= READABLE;
+            source.readable = true;
         }
         if writable || event.is_write_closed() || event.is_error() {
-            source.ready |= WRITABLE;
+            source.writable = true;
         }
         if event.is_read_closed() || event.is_write_closed() || event.is_error() {
-            source.ready |= HUNG_UP;
+            source.hung_up = true;
         }
         Some(SourceId { key, generation: source.generation })
     }
 
     /// The next waiter whose direction is ready, to be woken after the borrow has ended.
     pub(crate) fn pop_ready(&mut self, id: SourceId) -> Option<KeptWaker> {
-        let source = self.get(id)?;
-        for direction in [Direction::Read, Direction::Write] {
-            if source.ready & direction.bit() != 0
-                && let Some(waiter) = source.waiters(direction).pop()
-            {
-                return Some(waiter);
-            }
-        }
-        None
+        let Source { waiters, readable, writable, .. } = self.get(id)?;
+        waiters.pop(|direction| match direction {
+            Direction::Read => *readable,
+            Direction::Write => *writable,
+        })
     }
 
     /// Whether a task waits for any of them.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.slab.iter().any(|(_, source)| source.is_waited_for())
+        self.slab.iter().any(|(_, source)| source.waiters.is_anybody_there())
     }
 
     /// How many sources there are.
@@ -349,7 +263,9 @@ impl Sources {
     pub(crate) fn awaited(&self) -> Awaited {
         let Some(ends) = &self.ends else { return Awaited::Nobody };
         let awaited = |(key, source): (usize, &Source)| {
-            let (bytes, room) = (!source.readers.is_empty(), !source.writers.is_empty());
+            let waiters = &source.waiters;
+            let bytes = waiters.is_awaited(Direction::Read);
+            let room = waiters.is_awaited(Direction::Write);
             if bytes || room { ends.awaited(key as u32, bytes, room) } else { Awaited::Nobody }
         };
         self.slab.iter().map(awaited).max().unwrap_or(Awaited::Nobody)
@@ -364,20 +280,6 @@ impl Sources {
                 Direction::Read => ends.received(id.key, bytes),
                 Direction::Write => ends.sent(id.key, bytes),
             }
-        }
-    }
-}
-
-impl Source {
-    /// Whether somebody waits who is still there: who polls by hand does not take itself out.
-    fn is_waited_for(&self) -> bool {
-        self.readers.is_anybody_there() || self.writers.is_anybody_there()
-    }
-
-    fn waiters(&mut self, direction: Direction) -> &mut Waiters {
-        match direction {
-            Direction::Read => &mut self.readers,
-            Direction::Write => &mut self.writers,
         }
     }
 }
@@ -410,7 +312,7 @@ mod tests {
             assert!(sources.wait(id, direction, None, KeptWaker::new(&waker)).is_none());
             assert!(sources.waits(id, direction, NO_TICKET, &waker));
         }
-        sources.get(id).expect("it was inserted").ready |= READABLE;
+        sources.get(id).expect("it was inserted").readable = true;
         while let Some(waiter) = sources.pop_ready(id) {
             waiter.wake();
         }
@@ -433,17 +335,17 @@ mod tests {
             assert!(sources.waits(id, read, tickets[n], &wakers[waker]));
         }
         assert!(!sources.waits(id, read, tickets[0], &wakers[0]));
-        assert!(sources.forget(id, read, tickets[1]).is_some());
-        assert!(sources.forget(id, read, tickets[1]).is_none());
+        assert!(sources.forget(id, tickets[1]).is_some());
+        assert!(sources.forget(id, tickets[1]).is_none());
         assert!(sources.wait(id, read, None, KeptWaker::new(&wakers[4])).is_none());
-        sources.get(id).expect("it was inserted").ready |= READABLE;
+        sources.get(id).expect("it was inserted").readable = true;
         while let Some(waiter) = sources.pop_ready(id) {
             waiter.wake();
         }
         let woken: Vec<u32> = counts.iter().map(|count| count.0.load(Ordering::Relaxed)).collect();
         assert_eq!(woken, [0, 1, 1, 0, 1]);
-        assert!(sources.slab[id.key as usize].readers.is_empty());
-        assert!(sources.forget(id, read, tickets[0]).is_none(), "it was woken");
+        assert_eq!(sources.slab[id.key as usize].waiters.len(), 0);
+        assert!(sources.forget(id, tickets[0]).is_none(), "it was woken");
     }
 
     /// Polls by hand with the wakers of tasks that have ended leave no more than a few behind.
@@ -462,8 +364,7 @@ mod tests {
                 }));
                 let kept = kept.await.expect("it ends well");
                 assert!(sources.wait(id, Direction::Read, None, kept).is_none());
-                let more = sources.get(id).and_then(|source| source.readers.more.as_ref());
-                most = most.max(more.map_or(0, |more| more.0.len()));
+                most = most.max(sources.get(id).map_or(0, |source| source.waiters.len()));
             }
             most
         });
@@ -471,16 +372,42 @@ mod tests {
     }
 
     #[test]
+    fn a_source_is_less_than_a_cache_line() {
+        assert_eq!(std::mem::size_of::<Option<Source>>(), 48);
+    }
+
+    #[test]
+    fn a_ticket_is_void_once_an_edge_has_taken_its_waiter_out_and_not_before() {
+        let mut sources = Sources::new(false);
+        let id = sources.insert(false, || End::Unknown);
+        let waker = Waker::from(Arc::new(Count::default()));
+        let (mut first, mut second) = (NO_TICKET, NO_TICKET);
+        for ticket in [&mut first, &mut second] {
+            assert!(
+                sources.wait(id, Direction::Read, Some(ticket), KeptWaker::new(&waker)).is_none()
+            );
+        }
+        sources.get(id).expect("it was inserted").readable = true;
+        // The loop wakes one after the other: the second waits still.
+        assert!(sources.pop_ready(id).is_some());
+        for (ticket, waits) in [(&mut first, false), (&mut second, true)] {
+            assert!(sources.is_ready(id, Direction::Read, Some(ticket)));
+            assert_eq!(*ticket != NO_TICKET, waits);
+        }
+        assert!(sources.forget(id, second).is_some());
+    }
+
+    #[test]
     fn a_source_gone_is_not_found_and_its_successor_is_another() {
         let mut sources = Sources::new(false);
         let old = sources.insert(true, || End::Unknown);
-        assert!(sources.is_ready(old, Direction::Read));
+        assert!(sources.is_ready(old, Direction::Read, None));
         assert!(sources.remove(old).is_some());
         assert!(sources.remove(old).is_none());
         let new = sources.insert(true, || End::Unknown);
         assert_eq!(old.key, new.key);
         assert_ne!(old.token(), new.token());
-        assert!(!sources.is_ready(old, Direction::Read));
+        assert!(!sources.is_ready(old, Direction::Read, None));
     }
 
     #[test]
@@ -488,10 +415,11 @@ mod tests {
         let mut sources = Sources::new(false);
         let id = sources.insert(true, || End::Unknown);
         sources.clear_after_short(id, Direction::Read);
-        assert!(!sources.is_ready(id, Direction::Read));
-        assert!(sources.is_ready(id, Direction::Write));
-        sources.get(id).expect("it was inserted").ready |= READABLE | HUNG_UP;
+        assert!(!sources.is_ready(id, Direction::Read, None));
+        assert!(sources.is_ready(id, Direction::Write, None));
+        let source = sources.get(id).expect("it was inserted");
+        (source.readable, source.hung_up) = (true, true);
         sources.clear_after_short(id, Direction::Read);
-        assert!(sources.is_ready(id, Direction::Read));
+        assert!(sources.is_ready(id, Direction::Read, None));
     }
 }

@@ -144,6 +144,7 @@ impl<S: Source> Registered<S> {
     }
 
     /// Keeps the task until the next edge.
+    #[inline]
     fn wait(
         &self,
         direction: Direction,
@@ -252,24 +253,22 @@ impl<S: Source> Registered<S> {
 /// be remembered until the next edge, which on a silent connection never comes.
 pub(crate) struct Place<'a, S: Source> {
     pub(crate) source: &'a Registered<S>,
-    direction: Direction,
     /// [`NO_TICKET`] until it has waited.
     pub(crate) ticket: u64,
 }
 
 impl<'a, S: Source> Place<'a, S> {
-    pub(crate) fn new(source: &'a Registered<S>, direction: Direction) -> Place<'a, S> {
-        Place { source, direction, ticket: NO_TICKET }
+    pub(crate) fn new(source: &'a Registered<S>) -> Place<'a, S> {
+        Place { source, ticket: NO_TICKET }
     }
 }
 
 impl<S: Source> Place<'_, S> {
     #[cold]
     fn give_up(&self) {
-        let Place { source, direction, ticket } = *self;
+        let Place { source, ticket } = *self;
         // Elsewhere it stays, and wakes once too often, or goes with the source.
-        let waker =
-            source.here(|local| local.sources.borrow_mut().forget(source.id(), direction, ticket));
+        let waker = source.here(|local| local.sources.borrow_mut().forget(source.id(), ticket));
         drop(waker);
     }
 }
@@ -285,7 +284,7 @@ impl<S: Source> Drop for Place<'_, S> {
 
 impl<S: Source> fmt::Debug for Place<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("direction", &self.direction).finish_non_exhaustive()
+        f.debug_struct("Place").field("waits", &(self.ticket != NO_TICKET)).finish_non_exhaustive()
     }
 }
 

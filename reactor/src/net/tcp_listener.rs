@@ -117,7 +117,7 @@ impl TcpListener {
     /// Several tasks may wait; whoever is polled first gets the connection.
     #[track_caller]
     pub fn accept(&self) -> Accept<'_> {
-        let place = Place::new(&self.inner, Direction::Read);
+        let place = Place::new(&self.inner);
         Accept { listener: self, place, backoff: Backoff::default(), site: Location::caller() }
     }
 

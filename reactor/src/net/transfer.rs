@@ -15,7 +15,6 @@ use lone_executor::trace;
 use crate::net::TcpStream;
 use crate::net::registered::Place;
 use crate::net::tcp_stream::{poll_read_by, poll_write_by};
-use crate::sources::Direction;
 
 /// The future of [`TcpStream::read`].
 #[derive(Debug)]
@@ -29,7 +28,7 @@ pub struct Read<'a> {
 impl<'a> Read<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, buffer: &'a mut [u8]) -> Read<'a> {
-        let place = Place::new(&stream.inner, Direction::Read);
+        let place = Place::new(&stream.inner);
         Read { place, buffer, site: Location::caller() }
     }
 }
@@ -55,7 +54,7 @@ pub struct Write<'a> {
 impl<'a> Write<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, bytes: &'a [u8]) -> Write<'a> {
-        let place = Place::new(&stream.inner, Direction::Write);
+        let place = Place::new(&stream.inner);
         Write { place, bytes, site: Location::caller() }
     }
 }
@@ -82,7 +81,7 @@ pub struct ReadExact<'a> {
 impl<'a> ReadExact<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, buffer: &'a mut [u8]) -> ReadExact<'a> {
-        let place = Place::new(&stream.inner, Direction::Read);
+        let place = Place::new(&stream.inner);
         ReadExact { place, buffer, filled: 0, site: Location::caller() }
     }
 }
@@ -122,7 +121,7 @@ pub struct WriteAll<'a> {
 impl<'a> WriteAll<'a> {
     #[track_caller]
     pub(super) fn new(stream: &'a TcpStream, bytes: &'a [u8]) -> WriteAll<'a> {
-        let place = Place::new(&stream.inner, Direction::Write);
+        let place = Place::new(&stream.inner);
         WriteAll { place, bytes, site: Location::caller() }
     }
 }
