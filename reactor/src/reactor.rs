@@ -29,7 +29,7 @@ use mio::{Events, Poll, Token};
 use crate::clock::{Clock, Jump};
 use crate::ends::Awaited;
 use crate::local::{self, Entered, Local};
-use crate::sources::SourceId;
+use crate::sources::{Edge, SourceId};
 use crate::spin::Spin;
 use crate::time::Instant;
 use crate::timerfd::TimerFd;
@@ -368,7 +368,7 @@ impl Reactor {
 
 /// e: takes in an edge and wakes whoever waits for it.
 fn edge(local: &Local, event: &mio::event::Event) {
-    let Some(id) = local.sources.borrow_mut().edge(event) else {
+    let Some(Edge { id, first, more }) = local.sources.borrow_mut().edge(event) else {
         return;
     };
     trace::emit(|| trace::Event::Readiness {
@@ -377,11 +377,10 @@ fn edge(local: &Local, event: &mio::event::Event) {
         writable: event.is_writable(),
     });
     let _cause = trace::because(trace::Cause::Source { source: id.generation });
-    loop {
-        let Some(waiter) = local.sources.borrow_mut().pop_ready(id) else {
-            break;
-        };
+    let mut next = first;
+    while let Some(waiter) = next {
         waiter.wake_in_the_loop();
+        next = if more { local.sources.borrow_mut().pop_ready(id) } else { None };
     }
 }
 

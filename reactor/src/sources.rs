@@ -62,12 +62,30 @@ impl Source {
     }
 
     #[inline]
+    fn pop_ready(&mut self) -> Option<KeptWaker> {
+        let Source { waiters, readable, writable, .. } = self;
+        waiters.pop(|direction| match direction {
+            Direction::Read => *readable,
+            Direction::Write => *writable,
+        })
+    }
+
+    #[inline]
     fn clear(&mut self, direction: Direction) {
         match direction {
             Direction::Read => self.readable = false,
             Direction::Write => self.writable = false,
         }
     }
+}
+
+/// What an edge was about.
+pub(crate) struct Edge {
+    pub(crate) id: SourceId,
+    /// Whom to wake, after the borrow has ended.
+    pub(crate) first: Option<KeptWaker>,
+    /// There may be others: see [`Sources::pop_ready`]. As a rule there are none.
+    pub(crate) more: bool,
 }
 
 pub(crate) struct Sources {
@@ -218,8 +236,9 @@ impl Sources {
         self.get(id)?.waiters.remove(ticket)
     }
 
-    /// e: takes in an edge. Returns which source it was; `None`: it has gone.
-    pub(crate) fn edge(&mut self, event: &mio::event::Event) -> Option<SourceId> {
+    /// e: takes in an edge, and out the first whom it wakes. `None`: the source has gone.
+    #[inline]
+    pub(crate) fn edge(&mut self, event: &mio::event::Event) -> Option<Edge> {
         let token = event.token().0;
         let (key, low) = (token as u32, (token >> 32) as u32);
         let source = self.slab.get_mut(key as usize)?;
@@ -237,16 +256,13 @@ impl Sources {
         if event.is_read_closed() || event.is_write_closed() || event.is_error() {
             source.hung_up = true;
         }
-        Some(SourceId { key, generation: source.generation })
+        let id = SourceId { key, generation: source.generation };
+        Some(Edge { id, first: source.pop_ready(), more: source.waiters.has_more() })
     }
 
     /// The next waiter whose direction is ready, to be woken after the borrow has ended.
     pub(crate) fn pop_ready(&mut self, id: SourceId) -> Option<KeptWaker> {
-        let Source { waiters, readable, writable, .. } = self.get(id)?;
-        waiters.pop(|direction| match direction {
-            Direction::Read => *readable,
-            Direction::Write => *writable,
-        })
+        self.get(id)?.pop_ready()
     }
 
     /// Whether a task waits for any of them.

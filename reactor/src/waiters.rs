@@ -125,6 +125,12 @@ impl Waiters {
         more.remove(at).map(|waiter| waiter.waker)
     }
 
+    /// Whether there are others than the first.
+    #[inline]
+    pub(crate) fn has_more(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| !more.0.is_empty())
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Waiter> {
         let more = self.more.iter().flat_map(|more| &more.0);
         std::iter::once(&self.first).filter(|first| !first.waker.is_nobody()).chain(more)
