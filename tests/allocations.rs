@@ -366,6 +366,148 @@ fn locks_free_and_waited_for_once_warm_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
+// SEM-221: neither permits that are free nor, once as many have waited before, those waited for.
+#[test]
+fn semaphores_free_and_waited_for_once_warm_allocate_nothing() {
+    let mut executor = executor();
+    let semaphore = std::rc::Rc::new(lone::Semaphore::new(2));
+    executor.block_on(async {
+        let before = ALLOCATIONS.get();
+        // Within one poll's budget.
+        for _ in 0..30 {
+            drop(semaphore.acquire().await);
+            drop(semaphore.acquire_many(2).await);
+            drop(semaphore.clone().acquire_owned().await);
+            assert!(semaphore.try_acquire().is_some());
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+    for _ in 0..10 {
+        let semaphore = semaphore.clone();
+        drop(executor.spawn(async move {
+            loop {
+                let _permit = semaphore.acquire().await;
+                yield_now().await;
+            }
+        }));
+    }
+    (0..4).for_each(|_| turn(&mut executor));
+    assert_eq!(semaphore.statistics().waiters, 8, "it is fought for");
+    let allocations = allocations_of(|| (0..100).for_each(|_| turn(&mut executor)));
+    assert_eq!(allocations, 0);
+}
+
+// SEM-250: as many waited before.
+#[test]
+fn events_set_and_cleared_and_waited_for_once_warm_allocate_nothing() {
+    let mut executor = executor();
+    let event = std::rc::Rc::new(lone::Event::new());
+    let passed = std::rc::Rc::new(Cell::new(0));
+    for _ in 0..10 {
+        let (event, passed) = (event.clone(), passed.clone());
+        drop(executor.spawn(async move {
+            loop {
+                event.wait().await;
+                passed.set(passed.get() + 1);
+            }
+        }));
+    }
+    let mut round = || {
+        turn(&mut executor);
+        event.set();
+        event.clear();
+    };
+    (0..4).for_each(|_| round());
+    let before = passed.get();
+    assert_eq!(allocations_of(|| (0..100).for_each(|_| round())), 0);
+    assert_eq!(passed.get() - before, 1000, "all of them wait each time");
+}
+
+/// What a hundred turns of three who put and three who get allocate, in a queue that is too small.
+fn allocations_of_a_queue<O: lone::QueueOrder<u64> + 'static>(
+    queue: lone::QueueOf<u64, O>,
+) -> usize {
+    let mut executor = executor();
+    let queue = std::rc::Rc::new(queue);
+    let got = std::rc::Rc::new(Cell::new(0));
+    for _ in 0..3 {
+        let (puts, gets, got) = (queue.clone(), queue.clone(), got.clone());
+        drop(executor.spawn(async move {
+            for item in 0.. {
+                puts.put(item).await.expect("it is open");
+            }
+        }));
+        drop(executor.spawn(async move {
+            loop {
+                gets.get().await.expect("it is open");
+                got.set(got.get() + 1);
+            }
+        }));
+    }
+    (0..20).for_each(|_| turn(&mut executor));
+    let before = got.get();
+    let allocations = allocations_of(|| (0..100).for_each(|_| turn(&mut executor)));
+    assert!(got.get() > before + 100, "items go through it: {} more", got.get() - before);
+    allocations
+}
+
+// SEM-271: of all three orders, full and empty by turns.
+#[test]
+fn queues_waited_for_on_both_sides_once_warm_allocate_nothing() {
+    assert_eq!(allocations_of_a_queue(lone::Queue::bounded(2)), 0);
+    assert_eq!(allocations_of_a_queue(lone::PriorityQueue::bounded(2)), 0);
+    assert_eq!(allocations_of_a_queue(lone::LifoQueue::bounded(2)), 0);
+}
+
+// Without waiting, and in a line behind the bucket.
+#[test]
+fn rate_limiters_once_warm_allocate_nothing() {
+    lone::Builder::new().start_paused(true).run(async {
+        let limiter = std::rc::Rc::new(lone::RateLimiter::per_second(100).burst(10));
+        let before = ALLOCATIONS.get();
+        for _ in 0..10 {
+            limiter.acquire().await;
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0, "they are in the bucket");
+        let tasks: Vec<_> = (0..5)
+            .map(|_| {
+                let limiter = limiter.clone();
+                spawn(async move {
+                    loop {
+                        limiter.acquire().await;
+                    }
+                })
+            })
+            .collect();
+        lone::sleep(Duration::from_secs(1)).await;
+        let before = ALLOCATIONS.get();
+        lone::sleep(Duration::from_secs(1)).await;
+        assert_eq!(ALLOCATIONS.get() - before, 0, "a hundred have waited");
+        assert!(limiter.statistics().waiters >= 4);
+        drop(tasks);
+    });
+}
+
+// SEM-323: a generator is two blocks; its items are in none.
+#[test]
+fn generators_allocate_two_blocks_and_nothing_for_an_item() {
+    executor().block_on(async {
+        let before = ALLOCATIONS.get();
+        let mut numbers = lone::stream::generate(async |y| {
+            for number in 0_u64.. {
+                y.give(number).await;
+            }
+        });
+        assert_eq!(numbers.next().await, Some(0));
+        assert_eq!(ALLOCATIONS.get() - before, 2);
+        let before = ALLOCATIONS.get();
+        for number in 1..1000 {
+            assert_eq!(numbers.next().await, Some(number));
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
 /// Spawns so many children that yield once, a hundred at a time.
 async fn run_children(group: &lone::TaskGroup<'_, ()>, count: usize) {
     for n in 0..count {

@@ -20,6 +20,7 @@ mod fairness;
 mod guest;
 mod interval;
 mod io;
+mod queue;
 mod race_staggered;
 mod rate_limiter;
 mod sleep;
