@@ -45,6 +45,7 @@ mod semaphore;
 mod shield;
 mod shutdown;
 mod stall;
+mod statistics;
 mod stream;
 mod task;
 mod task_group;
