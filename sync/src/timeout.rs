@@ -145,12 +145,14 @@ impl<F: Future> Future for Timeout<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let said = trace::mark();
-        let around = Enclosing::enter(match *this.limit {
-            Limit::At(deadline) => Some(deadline),
+        let around = match *this.limit {
+            Limit::At(deadline) => Some(Enclosing::enter(deadline)),
             // Not known yet: this is the first poll.
             Limit::After(_) => None,
-        });
-        match this.scoped.as_mut().poll(cx) {
+        };
+        let polled = this.scoped.as_mut().poll(cx);
+        drop(around);
+        match polled {
             Poll::Ready(Ended::Output(output)) => {
                 // The timer goes with this future, or at once if that is kept.
                 this.alarm.reset();
@@ -166,8 +168,8 @@ impl<F: Future> Future for Timeout<F> {
         }
         let limit = this.limit;
         let rung = this.alarm.poll_with(|now| limit.fix(now), cx);
-        if rung.is_ready() && around.is_over() {
-            around.leave_it(cx);
+        if rung.is_ready() && Enclosing::is_over() {
+            Enclosing::leave_it(cx);
             return Poll::Pending;
         }
         if rung.is_pending() {

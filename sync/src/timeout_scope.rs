@@ -233,8 +233,9 @@ impl<F: Future> Future for TimeoutRun<F> {
         let state = this.inside.state.clone();
         let said = trace::mark();
         drop(state.waker.replace(KeptWaker::new(cx.waker())));
-        let around = Enclosing::enter(state.deadline.get());
+        let around = state.deadline.get().map(Enclosing::enter);
         let mut polled = this.scoped.as_mut().poll(cx);
+        drop(around);
         if polled.is_pending() && !this.scoped.is_over() {
             if state.moved.take() {
                 this.alarm.reset();
@@ -246,8 +247,8 @@ impl<F: Future> Future for TimeoutRun<F> {
             if rung.is_ready() {
                 state.stage.set(Stage::Expiring);
             }
-            if rung.is_ready() && around.is_over() {
-                around.leave_it(cx);
+            if rung.is_ready() && Enclosing::is_over() {
+                Enclosing::leave_it(cx);
             } else if rung.is_ready() {
                 said.forget();
                 this.scoped.as_mut().stop();

@@ -7,7 +7,8 @@
 //! Invariant: **only what is around**: the guard puts back what was, also in a panic, and another
 //! loop that runs inside of a poll begins with none.
 //!
-//! Cost: a load and two stores in a thread-local without a destructor.
+//! Cost: a load and two stores in a thread-local without a destructor; one that does not know its deadline
+//! yet adds none, and pays nothing.
 
 use std::cell::Cell;
 use std::task::Context;
@@ -25,15 +26,12 @@ thread_local! {
 pub struct Enclosing(Option<Instant>);
 
 impl Enclosing {
-    /// Adds a deadline, if it is known, to those that are around; until the guard is dropped.
+    /// Adds a deadline to those that are around; until the guard is dropped.
     #[inline]
     #[must_use = "the deadline is around until this is dropped"]
-    pub fn enter(deadline: Option<Instant>) -> Enclosing {
+    pub fn enter(deadline: Instant) -> Enclosing {
         let around = ENCLOSING.get();
-        ENCLOSING.set(match (around, deadline) {
-            (Some(around), Some(deadline)) => Some(around.min(deadline)),
-            (around, deadline) => around.or(deadline),
-        });
+        ENCLOSING.set(Some(around.map_or(deadline, |around| around.min(deadline))));
         Enclosing(around)
     }
 
@@ -42,17 +40,17 @@ impl Enclosing {
         Enclosing(ENCLOSING.replace(None))
     }
 
-    /// Whether one that was around before is past.
+    /// Whether one of those that are around is past.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.0.is_some_and(|deadline| deadline <= Instant::now())
+    pub fn is_over() -> bool {
+        ENCLOSING.get().is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// For one whose own time is over as well, where [`Enclosing::is_over`] is: it returns Pending and
     /// leaves it to the outer one to stop it. Should that one be moved to later before it is asked,
     /// this one has to be asked again, and nobody else would wake it.
     #[cold]
-    pub fn leave_it(&self, cx: &Context<'_>) {
+    pub fn leave_it(cx: &Context<'_>) {
         cx.waker().wake_by_ref();
     }
 }
