@@ -78,8 +78,6 @@ pub(crate) enum Woken {
 /// The slots, groups and ready queue of one loop.
 pub(crate) struct Slots {
     table: Table,
-    /// Generations begin after the last one of this loop index's earlier tenant.
-    highest_generation: u32,
     tasks: usize,
     queue: ReadyQueue,
     /// How many slots there are of whose wakers somebody else's code holds clones.
@@ -92,7 +90,6 @@ impl Slots {
     pub(crate) fn new(loop_index: u16, first_generation: u32) -> Slots {
         Slots {
             table: Table::new(loop_index, first_generation),
-            highest_generation: first_generation,
             tasks: 0,
             queue: ReadyQueue::new(),
             uneven: 0,
@@ -141,7 +138,6 @@ impl Slots {
     pub(crate) fn raise(&mut self, num: Num) {
         debug_assert!(self.is_live(num), "{num:?} was raised already");
         let generation = num.generation() + 1;
-        self.highest_generation = self.highest_generation.max(generation);
         self.table.of(num).mark = generation;
         if self.uneven > 0 {
             self.forget_clones(num);
@@ -238,7 +234,8 @@ impl Slots {
 
     /// Where the next loop of this index has to begin; `None` if its generations are used up.
     pub(crate) fn next_base(&self) -> Option<u32> {
-        (self.highest_generation < LAST_GENERATION).then_some(self.highest_generation + 1)
+        let highest = self.table.highest_generation();
+        (highest < LAST_GENERATION).then_some(highest + 1)
     }
 
     // ----- ready queue -------------------------------------------------------------------------

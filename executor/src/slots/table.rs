@@ -134,6 +134,12 @@ impl Table {
         (generation <= LAST_GENERATION).then(|| Num::new(self.loop_index, slot as u32, generation))
     }
 
+    /// The highest generation of any slot: O(slots), for the end of a loop.
+    pub(super) fn highest_generation(&self) -> u32 {
+        let generations = self.slots.iter().map(|slot| slot.mark & GENERATION);
+        generations.max().unwrap_or(self.first_generation)
+    }
+
     /// The count of clones of a number that this table has given out.
     pub(super) fn clones(&mut self, num: Num) -> &mut i32 {
         &mut self.clones[num.slot()]
