@@ -1,17 +1,14 @@
 //! What must hold of permits, and of a lock, which is one permit.
 
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::Poll;
 
 use lone_sync::{Mutex, OwnedMutexGuard, OwnedPermit, Semaphore};
 
-use super::{PLACES, Step, Subject};
-use crate::help::{Counter, poll_once};
+use super::ledger::number;
+use super::{Ledger, Model, Waiting, Was};
 
 /// A type that gives permits out and takes them back.
-pub(super) trait Gives: Sized {
+pub(super) trait Gives: Sized + 'static {
     const KINDS: usize;
     const OTHERS: usize;
     type Held: 'static;
@@ -83,163 +80,82 @@ impl Gives for Semaphore {
     }
 }
 
-enum Place<H> {
-    Empty,
-    Pending(Pin<Box<dyn Future<Output = H>>>, Arc<Counter>),
-    Held(H),
-}
-
-/// The type, and who should be where.
-pub(super) struct Permits<G: Gives> {
+/// A future of kind n wants n + 1 permits; other step n makes them n in all.
+pub(super) struct Permits<G> {
     given: Rc<G>,
-    places: [Place<G::Held>; PLACES],
-    wanted: [usize; PLACES],
-    /// Places, in the order of the line.
-    line: Vec<usize>,
-    granted: Vec<usize>,
     total: usize,
     out: usize,
 }
 
-impl<G: Gives + 'static> Permits<G> {
+impl<G: Gives> Permits<G> {
     fn free(&self) -> usize {
         self.total.saturating_sub(self.out)
     }
 
     /// Whom a release lets go on.
-    fn hand_over(&mut self) {
-        while let Some(first) = self.line.first().copied() {
-            if self.wanted[first] > self.free() {
+    fn hand_over(&mut self, ledger: &mut Ledger<()>) {
+        while let Some(first) = ledger.line.first().copied() {
+            let wanted = ledger.kinds[first] + 1;
+            if wanted > self.free() {
                 return;
             }
-            self.out += self.wanted[first];
-            self.granted.push(self.line.remove(0));
-        }
-    }
-
-    fn start(&mut self, kind: usize) -> bool {
-        let Some(at) = self.places.iter().position(|place| matches!(place, Place::Empty)) else {
-            return false;
-        };
-        let wanted = kind + 1;
-        let may = self.line.is_empty() && wanted <= self.free();
-        let mut future: Pin<Box<dyn Future<Output = G::Held>>> =
-            Box::pin(self.given.clone().acquire(wanted));
-        self.wanted[at] = wanted;
-        self.places[at] = match poll_once(&mut future) {
-            (Poll::Ready(held), _) => {
-                assert!(may, "it has overtaken those who wait, or there was nothing to be had");
-                self.out += wanted;
-                Place::Held(held)
-            }
-            (Poll::Pending, wakes) => {
-                assert!(!may, "it waits, and might have gone on");
-                self.line.push(at);
-                Place::Pending(future, wakes)
-            }
-        };
-        true
-    }
-
-    fn poll(&mut self, at: usize) -> bool {
-        let Place::Pending(future, wakes) = &mut self.places[at] else {
-            return false;
-        };
-        let granted = self.granted.iter().position(|place| *place == at);
-        match poll_once(future) {
-            (Poll::Ready(held), _) => {
-                let granted = granted.expect("it went on though it was not its turn");
-                self.granted.remove(granted);
-                self.places[at] = Place::Held(held);
-            }
-            (Poll::Pending, newer) => {
-                assert!(granted.is_none(), "it was handed something and waits on");
-                *wakes = newer;
-            }
-        }
-        true
-    }
-
-    fn drop(&mut self, at: usize) -> bool {
-        let place = std::mem::replace(&mut self.places[at], Place::Empty);
-        let waited = self.line.contains(&at);
-        match place {
-            Place::Empty => return false,
-            Place::Pending(future, _) => drop(future),
-            Place::Held(held) => drop(held),
-        }
-        self.line.retain(|place| *place != at);
-        self.granted.retain(|place| *place != at);
-        if !waited {
-            self.out -= self.wanted[at];
-        }
-        self.hand_over();
-        true
-    }
-
-    fn check(&self) {
-        assert_eq!(self.given.free(), self.free(), "permits are not conserved");
-        assert_eq!(self.given.waiters(), self.line.len(), "not all who wait are counted");
-        let may = self.line.is_empty() && self.free() > 0;
-        assert_eq!(self.given.can_try(), may, "a try overtakes, or is refused");
-        for (at, place) in self.places.iter().enumerate() {
-            if let Place::Pending(_, wakes) = place {
-                let expected = usize::from(self.granted.contains(&at));
-                assert_eq!(wakes.wakes(), expected, "woken exactly when it may go on");
-            }
+            self.out += wanted;
+            ledger.grant(first, ());
         }
     }
 }
 
-impl<G: Gives + 'static> Subject for Permits<G> {
+impl<G: Gives> Model for Permits<G> {
     const KINDS: usize = G::KINDS;
     const OTHERS: usize = G::OTHERS;
+    const KEEPS: bool = true;
+    type Got = G::Held;
+    type Due = ();
 
     fn new() -> Permits<G> {
-        Permits {
-            given: Rc::new(G::new()),
-            places: [const { Place::Empty }; PLACES],
-            wanted: [0; PLACES],
-            line: Vec::new(),
-            granted: Vec::new(),
-            total: 1,
-            out: 0,
+        Permits { given: Rc::new(G::new()), total: 1, out: 0 }
+    }
+
+    fn future(&mut self, _at: usize, kind: usize) -> Option<Waiting<G::Held>> {
+        Some(Box::pin(self.given.clone().acquire(kind + 1)))
+    }
+
+    fn arrive(&mut self, ledger: &mut Ledger<()>, at: usize) -> Option<()> {
+        let wanted = ledger.kinds[at] + 1;
+        let may = ledger.line.is_empty() && wanted <= self.free();
+        may.then(|| self.out += wanted)
+    }
+
+    fn went_on(&mut self, _ledger: &mut Ledger<()>, _at: usize, _due: (), _got: &G::Held) {}
+
+    fn gone(&mut self, ledger: &mut Ledger<()>, at: usize, was: Was<()>) {
+        if !matches!(was, Was::Waiting) {
+            self.out -= ledger.kinds[at] + 1;
         }
+        self.hand_over(ledger);
     }
 
-    fn step(&mut self, step: Step) -> bool {
-        let done = match step {
-            Step::Start(kind) => self.start(kind),
-            Step::Poll(at) => self.poll(at),
-            Step::Drop(at) => self.drop(at),
-            Step::Other(total) => {
-                self.given.resize(total);
-                self.total = total;
-                self.hand_over();
-                true
-            }
-        };
-        self.check();
-        done
+    fn other(&mut self, ledger: &mut Ledger<()>, total: usize) -> bool {
+        self.given.resize(total);
+        self.total = total;
+        self.hand_over(ledger);
+        true
     }
 
-    fn canonical(&self) -> Vec<u32> {
-        let number = |n: usize| u32::try_from(n).expect("it is small");
-        let wanted = |places: &[usize]| -> Vec<u32> {
-            places.iter().map(|at| number(self.wanted[*at])).collect()
-        };
-        let held = (0..PLACES).filter(|at| matches!(self.places[*at], Place::Held(_)));
-        let mut held = wanted(&held.collect::<Vec<_>>());
-        held.sort_unstable();
-        let (line, granted) = (wanted(&self.line), wanted(&self.granted));
-        [vec![number(self.total)], line, vec![0], granted, vec![0], held].concat()
+    fn check(&self, ledger: &Ledger<()>) {
+        assert_eq!(self.given.free(), self.free(), "permits are not conserved");
+        assert_eq!(self.given.waiters(), ledger.line.len(), "not all who wait are counted");
+        let may = ledger.line.is_empty() && self.free() > 0;
+        assert_eq!(self.given.can_try(), may, "a try overtakes, or is refused");
     }
 
-    fn end(mut self) {
-        for at in 0..PLACES {
-            self.drop(at);
-            self.check();
-        }
+    fn outline(&self, ledger: &Ledger<()>) -> Vec<u32> {
+        let mut outline = ledger.outline(|()| 0);
+        outline.push(number(self.total));
+        outline
+    }
+
+    fn end(self) {
         assert_eq!((self.out, self.given.waiters()), (0, 0), "something was left behind");
     }
 }
