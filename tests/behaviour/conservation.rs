@@ -46,6 +46,7 @@ mod traffic;
 mod watch;
 
 use std::collections::{HashSet, VecDeque};
+use std::io::Write as _;
 use std::pin::Pin;
 
 use lone_sync::{Fifo, Lifo, Mutex, Semaphore, SmallestFirst};
@@ -164,7 +165,8 @@ struct Way<'a>(&'a [Step], Step);
 impl Drop for Way<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("after {:?}: {:?}", self.0, self.1);
+            // Written, not printed: it is said beside the panic's own message.
+            let _ = writeln!(std::io::stderr(), "after {:?}: {:?}", self.0, self.1);
         }
     }
 }
@@ -208,7 +210,6 @@ fn wander<T: Trial>(runs: u64) {
 
 fn prove<T: Trial>(at_least: usize) {
     let states = exhaust::<T>();
-    println!("{states} states of {}", std::any::type_name::<T>());
     assert!(states >= at_least, "only {states} states: the steps do not reach what they should");
     wander::<T>(100);
 }

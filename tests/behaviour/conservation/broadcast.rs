@@ -85,7 +85,7 @@ impl Model for Everywhere {
             (0..=MOST).for_each(|kind| ledger.grant_all(kind, |_| ()));
             return was_there;
         }
-        if self.lags.iter().any(|lag| *lag == MOST) {
+        if self.lags.contains(&MOST) {
             return false;
         }
         let Some(sender) = &self.sender else {

@@ -8,10 +8,13 @@ use crate::help::{Counter, poll_once};
 
 const PLACES: usize = 5;
 
+/// A future, and how often it was woken since it was polled last.
+type Counted<T> = (Waiting<T>, Arc<Counter>);
+
 pub(super) struct Polled<M: Model> {
     model: M,
     ledger: Ledger<M::Due>,
-    futures: [Option<(Waiting<M::Got>, Arc<Counter>)>; PLACES],
+    futures: [Option<Counted<M::Got>>; PLACES],
     got: [Option<M::Got>; PLACES],
 }
 
