@@ -12,6 +12,7 @@ fn main() -> ExitCode {
             eprintln!("{workload} {peer}: {error}");
             ExitCode::FAILURE
         }
+        ["limits", rounds, ref names @ ..] => limits(rounds.parse().unwrap_or(25), names),
         ["duel", workload, one, other, rounds] => {
             match lone_benches::net::duel(workload, [one, other], rounds.parse().unwrap_or(15)) {
                 Ok(metrics) => {
@@ -43,4 +44,34 @@ fn main() -> ExitCode {
         },
         _ => ExitCode::from(2),
     }
+}
+
+/// Judges the limits of these workloads, or all.
+fn limits(rounds: usize, names: &[&str]) -> ExitCode {
+    let mut all_kept = true;
+    println!(
+        "{:<16} {:>10} {:>10} {:>7} {:>7}  beside",
+        "workload", "lone", "other", "ratio", "limit"
+    );
+    for limit in lone_benches::net::LIMITS {
+        if !names.is_empty() && !names.contains(&limit.workload) {
+            continue;
+        }
+        match limit.judge(rounds) {
+            Ok(verdict) => {
+                let [lone, other] = verdict.figures;
+                let missed = if verdict.kept { "" } else { "  MISSED" };
+                println!(
+                    "{:<16} {lone:>10.2} {other:>10.2} {:>7.3} {:>7.2}  {}{missed}",
+                    limit.workload, verdict.ratio, limit.ratio, verdict.beside
+                );
+                all_kept &= verdict.kept;
+            }
+            Err(error) => {
+                println!("{:<16} {error}", limit.workload);
+                all_kept = false;
+            }
+        }
+    }
+    if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,10 +15,12 @@
 //! | `load` | who asks, and how often? |
 //! | `churn` | the same, with a connection for each message |
 //! | `wakes` | how long does a wake from another thread take? |
+//! | `limits` | what is asked of lone, and is it so? |
 //! | `peers` | how does each runtime serve? |
 
 mod churn;
 mod cpu;
+mod limits;
 mod load;
 mod peers;
 mod server;
@@ -28,6 +30,7 @@ mod workload;
 
 use std::io;
 
+pub use limits::{Beside, LIMITS, Limit, Verdict};
 pub use peers::{PEERS, Peer};
 pub use workload::{WORKLOADS, Workload};
 
@@ -67,7 +70,13 @@ pub fn duel(workload: &str, peers: [&str; 2], rounds: usize) -> io::Result<Vec<M
     let unknown = || io::Error::other("there is no such workload or peer");
     let workload = Workload::find(workload).ok_or_else(unknown)?;
     let [one, other] = peers.map(|peer| Peer::find(peer).ok_or_else(unknown));
-    session::duel(workload, [one?, other?], rounds)
+    let duel = session::duel([(workload, one?), (workload, other?)], rounds)?;
+    Ok(vec![
+        ("cpu_us", duel.cpu_us[0]),
+        ("other_cpu_us", duel.cpu_us[1]),
+        ("cpu_ratio", duel.cpu_ratio),
+        ("per_s_ratio", duel.rate_ratio),
+    ])
 }
 
 /// Serves `workload` by `peer` in this process, until it is killed: for [`measure`].

@@ -88,24 +88,30 @@ pub(super) fn measure(workload: Workload, peer: Peer) -> io::Result<Vec<Metric>>
     Ok(vec![("cpu_us", median(used)), ("user_us", user), ("per_s", median(rates))])
 }
 
+/// Two that are measured in turn: medians of each, and of the ratios of adjacent windows.
+pub(super) struct Duel {
+    pub(super) cpu_us: [f64; 2],
+    pub(super) cpu_ratio: f64,
+    pub(super) rate_ratio: f64,
+}
+
 /// Both in turn, so many windows each.
-pub(super) fn duel(workload: Workload, peers: [Peer; 2], rounds: usize) -> io::Result<Vec<Metric>> {
-    let [mut one, mut other] =
-        [Session::begin(workload, peers[0])?, Session::begin(workload, peers[1])?];
+pub(super) fn duel(sides: [(Workload, Peer); 2], rounds: usize) -> io::Result<Duel> {
+    let [one, other] = sides.map(|(workload, peer)| Session::begin(workload, peer));
+    let (mut one, mut other) = (one?, other?);
     let (mut ones, mut others, mut ratios, mut rates) = (vec![], vec![], vec![], vec![]);
-    for _ in 0..rounds {
+    for _ in 0..rounds.max(1) {
         let (a, b) = (one.window(WINDOW / 2)?, other.window(WINDOW / 2)?);
         ones.push(a.cpu_us);
         others.push(b.cpu_us);
         ratios.push(a.cpu_us / b.cpu_us);
         rates.push(a.per_s / b.per_s);
     }
-    Ok(vec![
-        ("cpu_us", median(ones)),
-        ("other_cpu_us", median(others)),
-        ("cpu_ratio", median(ratios)),
-        ("per_s_ratio", median(rates)),
-    ])
+    Ok(Duel {
+        cpu_us: [median(ones), median(others)],
+        cpu_ratio: median(ratios),
+        rate_ratio: median(rates),
+    })
 }
 
 pub(super) fn median(mut values: Vec<f64>) -> f64 {

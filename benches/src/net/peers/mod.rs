@@ -33,14 +33,17 @@ pub enum Peer {
     Compio,
     /// glommio, on io_uring.
     Glommio,
-    /// No runtime: a loop by hand on mio. A limit, not a peer.
+    /// No runtime: a loop by hand on mio, with one buffer for all. A limit, not a peer.
     RawMio,
+    /// The same, with a buffer for each connection.
+    RawMioBuffers,
 }
 
 /// All of them, by name.
 pub const PEERS: &[(&str, Peer)] = &[
     ("lone", Peer::Lone),
     ("raw_mio", Peer::RawMio),
+    ("raw_mio_buffers", Peer::RawMioBuffers),
     ("tokio_ls", Peer::TokioLocalSet),
     ("tokio_lrt", Peer::TokioLocal),
     ("smol", Peer::Smol),
@@ -66,7 +69,12 @@ impl Peer {
     pub fn runs(self, workload: Workload) -> bool {
         let spins = matches!(workload, Workload::Echo { spins: true, .. });
         // Without a runtime there is no task to wake.
-        self != Peer::RawMio || !(spins || matches!(workload, Workload::Wake(_)))
+        !self.is_raw() || !(spins || matches!(workload, Workload::Wake(_)))
+    }
+
+    /// Whether it is no runtime, but a limit.
+    pub fn is_raw(self) -> bool {
+        matches!(self, Peer::RawMio | Peer::RawMioBuffers)
     }
 
     /// Serves until the process is killed.
@@ -81,7 +89,8 @@ impl Peer {
             Peer::MonoioLegacy => monoio::serve_legacy(buffer),
             Peer::Compio => compio::serve(buffer),
             Peer::Glommio => glommio::serve(buffer),
-            Peer::RawMio => raw_mio::serve(buffer),
+            Peer::RawMio => raw_mio::serve(buffer, false),
+            Peer::RawMioBuffers => raw_mio::serve(buffer, true),
         }
     }
 
@@ -96,7 +105,9 @@ impl Peer {
             Peer::MonoioLegacy => monoio::block_on_legacy(future),
             Peer::Compio => compio::block_on(future),
             Peer::Glommio => glommio::block_on(future),
-            Peer::RawMio => Err(io::Error::other("there is no loop to run a future on")),
+            Peer::RawMio | Peer::RawMioBuffers => {
+                Err(io::Error::other("there is no loop to run a future on"))
+            }
         }
     }
 }

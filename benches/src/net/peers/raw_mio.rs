@@ -1,5 +1,6 @@
 //! What is the least that a server can do? A loop by hand on mio: edge-triggered, a read and a
-//! write a message, one buffer for all, no task, no waker, no timer.
+//! write a message, no task, no waker, no timer. With one buffer for all connections, or with one
+//! for each, as tasks have it: the second shows what the buffers themselves cost the cache.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -16,20 +17,22 @@ struct Connection {
     stream: TcpStream,
     /// What the system has not taken yet.
     rest: Vec<u8>,
+    /// Empty where all share one.
+    own: Vec<u8>,
 }
 
-pub(super) fn serve(buffer: usize) -> io::Result<Infallible> {
+pub(super) fn serve(buffer: usize, each: bool) -> io::Result<Infallible> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut listener = TcpListener::from_std(listener()?);
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut connections = Slab::new();
-    let mut buffer = vec![0; buffer];
+    let (mut buffer, own) = (vec![0; buffer], if each { buffer } else { 0 });
     loop {
         poll.poll(&mut events, None)?;
         for event in &events {
             if event.token() == LISTENER {
-                accept(&listener, poll.registry(), &mut connections)?;
+                accept(&listener, poll.registry(), &mut connections, own)?;
                 continue;
             }
             let key = event.token().0;
@@ -47,6 +50,7 @@ fn accept(
     listener: &TcpListener,
     registry: &Registry,
     connections: &mut Slab<Connection>,
+    own: usize,
 ) -> io::Result<()> {
     loop {
         let mut stream = match listener.accept() {
@@ -57,7 +61,7 @@ fn accept(
         let entry = connections.vacant_entry();
         let interest = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut stream, Token(entry.key()), interest)?;
-        entry.insert(Connection { stream, rest: Vec::new() });
+        entry.insert(Connection { stream, rest: Vec::new(), own: vec![0; own] });
     }
 }
 
@@ -70,6 +74,7 @@ fn echo(connection: &mut Connection, buffer: &mut [u8], closed: bool) -> io::Res
             Err(error) => return Err(error),
         }
     }
+    let buffer = if connection.own.is_empty() { buffer } else { &mut connection.own[..] };
     loop {
         let n = match connection.stream.read(buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
