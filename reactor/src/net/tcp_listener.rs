@@ -94,7 +94,9 @@ impl TcpListener {
         let end = |io: &mio::net::TcpListener| {
             io.local_addr().map_or(End::Unknown, |local| End::Listener { local })
         };
-        Ok(TcpListener { inner: Registered::new(io, "TCP listener", true, end)? })
+        let inner = Registered::new(io, "TCP listener", true, end)?;
+        inner.set_shared();
+        Ok(TcpListener { inner })
     }
 
     /// Waits for the next connection.

@@ -81,7 +81,9 @@ impl TcpStream {
     /// What the system says; or that no loop runs on this thread.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        TcpStream::connected(mio::net::TcpStream::from_std(stream))
+        let stream = TcpStream::connected(mio::net::TcpStream::from_std(stream))?;
+        stream.inner.set_shared();
+        Ok(stream)
     }
 
     pub(super) fn connected(io: mio::net::TcpStream) -> io::Result<TcpStream> {
@@ -282,6 +284,7 @@ fn send_at_once(io: &mio::net::TcpStream) {
 #[cfg(unix)]
 impl std::os::fd::AsFd for TcpStream {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.set_shared();
         self.inner.io().as_fd()
     }
 }
