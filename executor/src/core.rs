@@ -466,6 +466,21 @@ impl Core {
         cfg!(not(feature = "trace")) && self.slots.borrow_mut().wake_fast(num)
     }
 
+    /// [6] wake by value, where nothing is out of the ordinary: a clone has gone with it. `false`: nothing
+    /// was done.
+    #[inline]
+    pub(crate) fn wake_and_drop_fast(&self, num: Num) -> bool {
+        if cfg!(feature = "trace") {
+            return false;
+        }
+        let mut slots = self.slots.borrow_mut();
+        let woken = slots.wake_fast(num);
+        if woken {
+            slots.uncount_clone(num);
+        }
+        woken
+    }
+
     /// [6] wake. Returns a foreign waker to be woken after every borrow has ended.
     pub(crate) fn wake(&self, num: Num) -> Option<Waker> {
         let woken = self.slots.borrow_mut().wake(num);

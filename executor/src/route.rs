@@ -53,49 +53,62 @@ fn wake_slow(num: Num) {
     match here.flatten() {
         Some(None) => {}
         Some(Some(foreign_parent)) => foreign_parent.wake(),
-        None => wake_from_outside(num),
+        None => tell(num, Item::Wake(num)),
     }
 }
 
 /// `[6]` wake by value: a clone has gone with it. From outside that is one message.
+#[inline]
 pub(crate) fn wake_and_drop(num: Num) {
+    let done = running(|core| core.index() == num.loop_index() && core.wake_and_drop_fast(num));
+    if done != Some(true) {
+        wake_and_drop_slow(num);
+    }
+}
+
+#[inline(never)]
+fn wake_and_drop_slow(num: Num) {
     if running(|core| core.index() == num.loop_index()) == Some(true) {
         wake(num);
         dropped(num);
-    } else if let Some(inbox) = registry::by_num(num) {
-        let _ = inbox.push(Item::WakeAndDrop(num));
+    } else {
+        tell(num, Item::WakeAndDrop(num));
     }
 }
 
 /// A clone of a waker was made, by code that is not lone's.
+#[inline]
 pub(crate) fn cloned(num: Num) {
-    count(num, Slots::count_clone, Item::Cloned(num));
-}
-
-/// A clone has gone.
-pub(crate) fn dropped(num: Num) {
-    count(num, Slots::uncount_clone, Item::Dropped(num));
-}
-
-/// Counts where the loop runs, else through its inbox: under one lock with wakes, and in order.
-fn count(num: Num, here: fn(&mut Slots, Num), elsewhere: Item) {
-    let counted = running(|core| {
-        core.index() == num.loop_index()
-            && core.slots.try_borrow_mut().map(|mut slots| here(&mut slots, num)).is_ok()
-    });
-    if counted != Some(true)
-        && let Some(inbox) = registry::by_num(num)
-    {
-        // A loop that has ended judges nobody any more.
-        let _ = inbox.push(elsewhere);
+    if !count_here(num, Slots::count_clone) {
+        tell(num, Item::Cloned(num));
     }
 }
 
+/// A clone has gone.
+#[inline]
+pub(crate) fn dropped(num: Num) {
+    if !count_here(num, Slots::uncount_clone) {
+        tell(num, Item::Dropped(num));
+    }
+}
+
+/// Counts where the loop runs. `false`: it is to be told through its inbox, under one lock with wakes, and
+/// in order.
+#[inline]
+fn count_here(num: Num, count: impl FnOnce(&mut Slots, Num)) -> bool {
+    let counted = running(|core| {
+        core.index() == num.loop_index()
+            && core.slots.try_borrow_mut().map(|mut slots| count(&mut slots, num)).is_ok()
+    });
+    counted == Some(true)
+}
+
 #[cold]
-fn wake_from_outside(num: Num) {
+fn tell(num: Num, item: Item) {
     if let Some(inbox) = registry::by_num(num) {
-        // A loop that has ended has nobody to wake: the item is dropped, and holds nothing.
-        let _ = inbox.push(Item::Wake(num));
+        // A loop that has ended has nobody to wake and judges nobody any more: the item is dropped, and
+        // holds nothing.
+        let _ = inbox.push(item);
     }
 }
 

@@ -124,11 +124,13 @@ impl Slots {
     }
 
     /// Whether `num` names who lives in its slot now.
+    #[inline]
     pub(crate) fn is_live(&self, num: Num) -> bool {
         self.live(num).is_some()
     }
 
     /// The slot of whoever `num` names, if that one lives.
+    #[inline]
     fn live(&self, num: Num) -> Option<&Slot> {
         self.table.get(num.slot()).filter(|slot| slot.mark & GENERATION == num.generation())
     }
@@ -147,16 +149,19 @@ impl Slots {
     // ----- clones of wakers --------------------------------------------------------------------
 
     /// Somebody else's code has cloned the waker of `num`.
+    #[inline]
     pub(crate) fn count_clone(&mut self, num: Num) {
         self.count(num, 1);
     }
 
     /// A clone has gone.
+    #[inline]
     pub(crate) fn uncount_clone(&mut self, num: Num) {
         self.count(num, -1);
     }
 
     /// A number that is stale counts for nobody.
+    #[inline]
     fn count(&mut self, num: Num, change: i32) {
         if !self.is_live(num) {
             return;

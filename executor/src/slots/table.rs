@@ -141,6 +141,7 @@ impl Table {
     }
 
     /// The count of clones of a number that this table has given out.
+    #[inline]
     pub(super) fn clones(&mut self, num: Num) -> &mut i32 {
         &mut self.clones[num.slot()]
     }
