@@ -258,7 +258,7 @@ impl<P: Park> Executor<P> {
                 return Ok(true);
             }
             polled += run.polled;
-            if self.pace.is_due(run.polled, &self.settings, &self.park) {
+            if run.polled > 0 && self.pace.is_due(run.polled, &self.settings, &self.park) {
                 self.look(Some(Duration::ZERO))?;
             }
             if run.polled < some {
