@@ -1,0 +1,101 @@
+//! How is a table of results laid out? As Markdown, with columns padded so that a terminal shows it too.
+
+use crate::peers::{COLUMNS, is_real_peer};
+use crate::results::Results;
+use crate::targets::judge;
+
+/// All rows that were measured.
+pub fn table(results: &Results) -> String {
+    let peers: Vec<_> = COLUMNS.into_iter().filter(|peer| *peer != "lone").collect();
+    let shown: Vec<_> = peers.into_iter().filter(|peer| is_measured(results, peer)).collect();
+    let mut head = ["workload", "unit", "lone", "best peer", "ratio"].map(str::to_owned).to_vec();
+    head.extend(["limit", "verdict"].map(str::to_owned));
+    head.extend(shown.iter().map(|peer| (*peer).to_owned()));
+    let mut lines = vec![head];
+    for (_, row) in results.rows() {
+        let best = results.best(row.name, is_real_peer);
+        let ratio = best.and_then(|best| results.ratio(row.name, "lone", best));
+        let verdicts = judge(row.name, results);
+        let limits: Vec<_> = verdicts.iter().map(|judged| judged.limit.clone()).collect();
+        let words: Vec<_> = verdicts.iter().map(|v| word(v.is_met, v.ratio)).collect();
+        let mut line = vec![
+            row.name.to_owned(),
+            row.unit.to_owned(),
+            figure(results.of(row.name, "lone")),
+            best.unwrap_or("-").to_owned(),
+            ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+            limits.join("; "),
+            words.join("; "),
+        ];
+        line.extend(shown.iter().map(|peer| figure(results.of(row.name, peer))));
+        lines.push(line);
+    }
+    layout(&lines)
+}
+
+fn is_measured(results: &Results, peer: &str) -> bool {
+    results.rows().any(|(_, row)| results.of(row.name, peer).is_some())
+}
+
+fn word(is_met: Option<bool>, ratio: Option<f64>) -> String {
+    match (is_met, ratio) {
+        (Some(true), Some(ratio)) => format!("met {ratio:.2}"),
+        (Some(false), Some(ratio)) => format!("missed {ratio:.2}"),
+        _ => "not measured".to_owned(),
+    }
+}
+
+/// Three digits that count.
+pub fn figure(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
+        Some(value) if value.abs() >= 10.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+fn layout(lines: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        text.push_str(&format!("| {} |\n", cells.collect::<Vec<_>>().join(" | ")));
+        if index == 0 {
+            let rule = widths.iter().map(|width| "-".repeat(*width));
+            text.push_str(&format!("| {} |\n", rule.collect::<Vec<_>>().join(" | ")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{figure, table};
+    use crate::figures::Figures;
+    use crate::registry::all;
+    use crate::results::Results;
+
+    #[test]
+    fn a_row_says_who_is_best_and_whether_the_limit_is_met() {
+        let workload = all().find(|workload| workload.name == "spawn10k").expect("it is there");
+        let mut results = Results::default();
+        results.add(workload, "lone", Some(&Figures::one("ns", 41.0)));
+        results.add(workload, "tokio_lrt", Some(&Figures::one("ns", 200.0)));
+        results.add(workload, "glommio", Some(&Figures::one("ns", 100.0)));
+        let table = table(&results);
+        let row = table.lines().last().expect("it has a row");
+        assert!(row.contains("glommio") && row.contains("met 0.41"), "{row}");
+        results.add(workload, "lone", Some(&Figures::one("ns", 80.0)));
+        results.add(workload, "glommio", Some(&Figures::one("ns", 100.0)));
+        assert!(super::table(&results).contains("missed 0.6"), "{}", super::table(&results));
+    }
+
+    #[test]
+    fn a_figure_has_three_digits() {
+        let shown = [Some(1234.5), Some(12.345), Some(1.2345), None].map(figure);
+        assert_eq!(shown, ["1234", "12.3", "1.23", "-"]);
+    }
+}
