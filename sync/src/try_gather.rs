@@ -153,6 +153,10 @@ where
     /// The same, and what fails of the cleanups comes with the error instead of being said: a
     /// [`TryGatherError`].
     ///
+    /// # Cancellation
+    ///
+    /// As [`try_gather`].
+    ///
     /// # Examples
     ///
     /// ```

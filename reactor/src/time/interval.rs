@@ -200,6 +200,10 @@ impl Interval {
 
 /// A tick is an item: the moment at which it was due. It never ends.
 ///
+/// # Cancellation
+///
+/// Strict, as [`tick`](Interval::tick).
+///
 /// # Examples
 ///
 /// ```

@@ -8,6 +8,10 @@ use lone_executor::budget;
 
 /// A stream of the items of an iterator.
 ///
+/// # Cancellation
+///
+/// Strict: an item is taken from the iterator in the poll that gives it.
+///
 /// # Fairness
 ///
 /// An item is one operation of the budget: one who takes them all gives way now and then.
