@@ -23,21 +23,41 @@ pub const DEFAULT_BUDGET: u16 = 128;
 /// How many refusals within one poll fill the budget again.
 const REFUSALS: u16 = 8;
 
-/// Aligned to a word, so that it is moved as one.
+/// One word, always written whole: a part of it that was written is not there yet for whoever reads the
+/// whole, and has him wait (bench `gather`).
+///
+/// ```text
+///  63      48 47      32 31      16 15       0
+/// ┌──────────┬──────────┬──────────┬──────────┐
+/// │          │ full     │ refusals │ left     │
+/// └──────────┴──────────┴──────────┴──────────┘
+/// ```
 #[derive(Clone, Copy)]
-#[repr(align(8))]
-pub(crate) struct Budget {
-    left: u16,
-    refusals: u16,
-    full: u16,
-}
+pub(crate) struct Budget(u64);
 
 impl Budget {
     /// Where no loop polls, nothing is refused.
-    const UNLIMITED: Budget = Budget { left: u16::MAX, refusals: 0, full: u16::MAX };
+    const UNLIMITED: Budget = Budget::new(u16::MAX, 0, u16::MAX);
 
     pub(crate) const fn full(size: u16) -> Budget {
-        Budget { left: size, refusals: 0, full: size }
+        Budget::new(size, 0, size)
+    }
+
+    const fn new(left: u16, refusals: u16, full: u16) -> Budget {
+        Budget((full as u64) << 32 | (refusals as u64) << 16 | left as u64)
+    }
+
+    const fn left(self) -> u16 {
+        self.0 as u16
+    }
+
+    const fn refusals(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// How many a poll begins with.
+    const fn size(self) -> u16 {
+        (self.0 >> 32) as u16
     }
 }
 
@@ -59,7 +79,7 @@ pub(crate) fn set(budget: Budget) {
 
 /// Sets the budget for a poll of a child: a full one of its own.
 pub(crate) fn refill() -> Budget {
-    BUDGET.with(|cell| cell.replace(Budget::full(cell.get().full)))
+    BUDGET.with(|cell| cell.replace(Budget::full(cell.get().size())))
 }
 
 /// Nobody is polled for now; what was in force is put back when the guard is dropped.
@@ -83,28 +103,27 @@ impl Drop for Suspended {
 #[inline]
 pub fn take(cx: &mut Context<'_>) -> Poll<()> {
     BUDGET.with(|cell| {
-        let mut budget = cell.get();
-        if budget.left == 0 {
+        let Budget(word) = cell.get();
+        if Budget(word).left() == 0 {
             return refuse(cell, cx);
         }
-        budget.left -= 1;
-        cell.set(budget);
+        cell.set(Budget(word - 1));
         Poll::Ready(())
     })
 }
 
 #[cold]
 fn refuse(cell: &Cell<Budget>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut budget = cell.get();
-    if budget.full == u16::MAX {
+    let budget = cell.get();
+    let (size, refusals) = (budget.size(), budget.refusals() + 1);
+    if size == u16::MAX {
         return Poll::Ready(());
     }
-    budget.refusals += 1;
-    if budget.refusals > REFUSALS {
-        cell.set(Budget { left: budget.full - 1, refusals: 0, ..budget });
+    if refusals > REFUSALS {
+        cell.set(Budget::new(size - 1, 0, size));
         return Poll::Ready(());
     }
-    cell.set(budget);
+    cell.set(Budget::new(0, refusals, size));
     cx.waker().wake_by_ref();
     Poll::Pending
 }
@@ -113,9 +132,10 @@ fn refuse(cell: &Cell<Budget>, cx: &mut Context<'_>) -> Poll<()> {
 #[inline]
 pub fn give_back() {
     BUDGET.with(|cell| {
-        let mut budget = cell.get();
-        budget.left = budget.left.saturating_add(1).min(budget.full);
-        cell.set(budget);
+        let budget = cell.get();
+        if budget.left() < budget.size() {
+            cell.set(Budget(budget.0 + 1));
+        }
     });
 }
 
@@ -161,7 +181,7 @@ pub fn own<R>(f: impl FnOnce() -> R) -> R {
 pub fn remaining() -> Option<u16> {
     BUDGET.with(|cell| {
         let budget = cell.get();
-        (budget.full != u16::MAX).then_some(budget.left)
+        (budget.size() != u16::MAX).then_some(budget.left())
     })
 }
 

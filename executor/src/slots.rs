@@ -38,6 +38,9 @@ use groups::Group;
 pub(crate) use groups::{Forgotten, Parent, Top};
 use table::{Slot, Table};
 
+/// A mark is written whole, never `|=`: that writes one byte of the four that the next poll reads, and
+/// has that wait for it (bench `yield1`).
+///
 /// A mark is a generation with these two above it: a root that is alive and not queued has exactly
 /// its generation as its mark, so that one comparison tells (bench `yield1000`).
 const QUEUED: u32 = 1 << 31;
@@ -117,7 +120,7 @@ impl Slots {
         let (num, slot) = self.table.occupy()?;
         let (task, made) = make(num);
         slot.task = Some(task);
-        slot.mark |= QUEUED;
+        slot.mark = num.generation() | QUEUED;
         self.tasks += 1;
         self.queue.push(num);
         Some(made)
@@ -253,7 +256,7 @@ impl Slots {
     pub(crate) fn wake_fast(&mut self, num: Num) -> bool {
         match self.table.get_mut(num.slot()) {
             Some(slot) if slot.mark == num.generation() && self.queue.push_fast(num) => {
-                slot.mark |= QUEUED;
+                slot.mark = num.generation() | QUEUED;
                 true
             }
             _ => false,
@@ -269,8 +272,9 @@ impl Slots {
         if *mark & QUEUED != 0 {
             return Woken::Again;
         }
-        *mark |= QUEUED;
-        if *mark & CHILD != 0 {
+        let child = *mark & CHILD;
+        *mark = num.generation() | child | QUEUED;
+        if child != 0 {
             return Woken::Child;
         }
         self.queue.push(num);

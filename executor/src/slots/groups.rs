@@ -157,7 +157,7 @@ impl Slots {
         if queued != 0 {
             group.ready.push_back(member);
         }
-        slot.mark |= CHILD | queued;
+        slot.mark = num.generation() | CHILD | queued;
         slot.link = key;
         self.table.set_member(num, member);
         Some((member, num))
@@ -224,7 +224,7 @@ impl Slots {
             group.members.rest(member);
             return None;
         };
-        self.table.of(num).mark &= !QUEUED;
+        self.table.of(num).mark = num.generation() | CHILD;
         Some((member, num))
     }
 
