@@ -28,12 +28,12 @@
 //!   owner's borrow.
 //! - **Tickets never come round.** A key carries the ticket of its node: a stale one is noticed.
 //!
-//! Cost: join, grant, take and leave O(1); nothing is allocated once the
-//! slab has grown to the most that ever stood in it; a node without a parcel is 48 bytes. A wait of one of
-//! our own tasks looks at the list three times: joining, granted, taking (bench `pingpong`).
+//! Cost: join, grant, take and leave O(1); nothing is allocated once the slab has grown to the most that
+//! ever stood in it; a node without a parcel is 48 bytes. A wait of one of our own tasks looks at the list
+//! three times: joining, granted, taking (bench `pingpong`).
 //!
-//! What waits is kept out of line (`inline(never)`), so that what does not wait stays small where it
-//! is inlined: a put and a get then take 6.3 ns, 10.9 without.
+//! Where a wait list is used, what waits is kept out of line (`inline(never)`), so that what does not wait
+//! stays small where it is inlined (bench `queue_free`: 118 instructions a put and a get, 159 without).
 //!
 //! | file | question it answers |
 //! |---|---|

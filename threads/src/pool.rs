@@ -45,7 +45,8 @@ pub struct Pool {
     shared: Arc<Shared>,
 }
 
-/// How the pool of the loop that runs on this thread stands; `None` where it has had no job.
+/// How the pool of the loop that runs on this thread stands; `None` where there is none: it is made for the
+/// first job, or with the loop where the builder sets anything about it, as debug mode does.
 ///
 /// # Examples
 ///
