@@ -114,3 +114,38 @@ pub const TARGETS: &[Target] = &[
     grows("grow_switch_1e6", "grow_switch_1e3", 3.0),
     grows("grow_timer_1e7", "grow_timer_1e3", 3.0),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{Judged, Over, TARGETS, judge};
+    use crate::figures::Figures;
+    use crate::registry::all;
+    use crate::results::Results;
+
+    #[test]
+    fn every_target_is_about_a_row_of_the_table() {
+        let rows: Vec<_> = all().flat_map(|workload| workload.rows).map(|row| row.name).collect();
+        for target in TARGETS {
+            assert!(rows.contains(&target.row), "{}", target.row);
+            if let Over::Row(other) = target.over {
+                assert!(rows.contains(&other), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_is_met_up_to_its_noise_and_unmeasured_is_no_verdict() {
+        let is_met = |ratio| Judged::new("spawn1", 0.5, "best", ratio).is_met;
+        assert_eq!([Some(0.52), Some(0.53), None].map(is_met), [Some(true), Some(false), None]);
+    }
+
+    #[test]
+    fn a_growth_is_judged_by_lone_alone() {
+        let workload = all().find(|workload| workload.name == "grow_switch").expect("it is there");
+        let mut results = Results::default();
+        results.add(workload, "lone", Some(&Figures::one("1e3", 10.0).and("1e6", 29.0)));
+        let judged = judge("grow_switch_1e6", &results);
+        assert_eq!(judged[0].ratio, Some(2.9));
+        assert_eq!(judged[0].is_met, Some(true));
+    }
+}

@@ -3,7 +3,7 @@
 //! Each task keeps a waker in its place and waits for its turn: the place is written by hand and the same
 //! on all, so this is wake and poll, and no channel.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -21,20 +21,18 @@ pub const UNITS: u64 = TASKS as u64 * ROUNDS;
 #[derive(Default)]
 struct Place {
     token: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
+    waker: OnceCell<Waker>,
 }
 
 impl Place {
-    /// Waits for the token and takes it. The waker is kept from one time to the next.
+    /// Waits for the token and takes it.
     async fn take(&self) {
         poll_fn(|cx| {
             if self.token.take() {
                 return Poll::Ready(());
             }
-            let mut waker = self.waker.borrow_mut();
-            if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                *waker = Some(cx.waker().clone());
-            }
+            // A task's waker stays the same on all peers, and a place is one task's.
+            self.waker.get_or_init(|| cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -42,7 +40,7 @@ impl Place {
 
     fn give(&self) {
         self.token.set(true);
-        if let Some(waker) = &*self.waker.borrow() {
+        if let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
         }
     }

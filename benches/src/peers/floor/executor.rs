@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::process::abort;
 use std::rc::Rc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
@@ -160,14 +160,21 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let mut main = pin!(spawn(main));
-    // What is ready runs in the order of its wakes.
-    while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
-        task.run();
-        if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            drop(READY.take());
-            return output;
+    let output = Rc::new(RefCell::new(None));
+    let is_over = Rc::new(Cell::new(false));
+    let main = {
+        let (output, is_over) = (output.clone(), is_over.clone());
+        async move {
+            *output.borrow_mut() = Some(main.await);
+            is_over.set(true);
         }
+    };
+    drop(spawn(main));
+    // What is ready runs in the order of its wakes.
+    while !is_over.get() {
+        let task = READY.with_borrow_mut(VecDeque::pop_front);
+        task.expect("main waits, and nobody is ready to wake it").run();
     }
-    panic!("main waits, and nobody is ready to wake it");
+    drop(READY.take());
+    output.take().expect("main is over")
 }
