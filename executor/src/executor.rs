@@ -171,6 +171,10 @@ impl<P: Park> Executor<P> {
                 true
             }
         };
+        // A host whose mains never have to wait would never look.
+        if self.pace.is_overdue(&self.settings, &self.park) {
+            self.look(Some(Duration::ZERO))?;
+        }
         while !self.one_turn(&mut poll_main, None, Judge::Main(num))? {}
         Ok(output.expect("a turn says that main has ended only if it left its output"))
     }
@@ -255,6 +259,7 @@ impl<P: Park> Executor<P> {
             let some = self.pace.some(&self.settings);
             let run = self.core.poll_some(some, flow, budget, main);
             if run.main_has_ended {
+                self.pace.count(run.polled);
                 return Ok(true);
             }
             polled += run.polled;

@@ -103,7 +103,6 @@ impl std::error::Error for JoinError {
 /// ```
 #[must_use = "dropping it detaches the task: say so with `drop(handle)`, or await it"]
 pub struct JoinHandle<T> {
-    /// `None`: the loop was closed and took no task.
     joined: Joined<T>,
 }
 

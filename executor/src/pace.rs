@@ -27,6 +27,19 @@ impl Pace {
         reading.min(settings.event_interval.saturating_sub(self.polls).max(1)) as usize
     }
 
+    /// Before anybody is polled: is it time to look? Mains that end before they have to wait leave that
+    /// to the next.
+    pub(crate) fn is_overdue(&self, settings: &Settings, park: &impl Park) -> bool {
+        let since = self.since.zip(park.reading());
+        self.polls >= settings.event_interval
+            || since.is_some_and(|(since, now)| now.saturating_sub(since) >= settings.event_period)
+    }
+
+    /// So many were polled, and nobody asks whether it is time to look.
+    pub(crate) fn count(&mut self, polled: usize) {
+        self.polls = self.polls.saturating_add(polled as u32);
+    }
+
     /// So many were polled: is it time to look?
     pub(crate) fn is_due(&mut self, polled: usize, settings: &Settings, park: &impl Park) -> bool {
         self.polls += polled as u32;

@@ -68,7 +68,8 @@ impl Waiters {
         let more = &mut self.more.get_or_insert_default().0;
         if more.len() == more.capacity() {
             // Those who were known by their waker only, and have ended, do not take themselves
-            // out: without this a connection that stays silent would gather them for ever.
+            // out: without this a connection that stays silent would gather them for ever. Whether
+            // somebody else's waker wakes anybody nobody can say: those stay until the next edge.
             more.retain(|waiter| !waiter.waker.is_stale());
         }
         more.push_back(waiter);

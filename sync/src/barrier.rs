@@ -105,9 +105,9 @@ impl BarrierWaitResult {
 #[non_exhaustive]
 pub struct BarrierStatistics {
     /// How many have come in this round.
-    pub waiting: usize,
+    pub waiters: usize,
     /// How many were let go, or told that it is broken, and have not come to hear of it.
-    pub released: usize,
+    pub unclaimed: usize,
     /// How often all have come.
     pub trips: u64,
 }
@@ -212,7 +212,7 @@ impl Barrier {
     #[must_use]
     pub fn statistics(&self) -> BarrierStatistics {
         let State { trips, waiters, .. } = &*self.state.borrow();
-        BarrierStatistics { waiting: waiters.len(), released: waiters.unclaimed(), trips: *trips }
+        BarrierStatistics { waiters: waiters.len(), unclaimed: waiters.unclaimed(), trips: *trips }
     }
 
     fn break_round(&self, broken: bool) {

@@ -108,7 +108,7 @@ pub struct BroadcastStatistics {
     /// How many receivers there are.
     pub receivers: usize,
     /// How many receivers wait for an item.
-    pub waiting: usize,
+    pub waiters: usize,
 }
 
 type Shared<T> = Rc<RefCell<State<T>>>;
@@ -128,7 +128,7 @@ impl<T> State<T> {
             sent: self.ring.end(),
             senders: self.senders,
             receivers: self.receivers,
-            waiting: self.waiters.len(),
+            waiters: self.waiters.len(),
         }
     }
 

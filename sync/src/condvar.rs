@@ -101,9 +101,9 @@ struct Notice {
 #[non_exhaustive]
 pub struct CondvarStatistics {
     /// How many wait to be notified.
-    pub waiting: usize,
+    pub waiters: usize,
     /// How many were notified and do not have their lock yet, or have not come for it.
-    pub notified: usize,
+    pub unclaimed: usize,
 }
 
 impl Condvar {
@@ -234,7 +234,7 @@ impl Condvar {
     #[must_use]
     pub fn statistics(&self) -> CondvarStatistics {
         let waiters = self.waiters.borrow();
-        CondvarStatistics { waiting: waiters.len(), notified: waiters.unclaimed() }
+        CondvarStatistics { waiters: waiters.len(), unclaimed: waiters.unclaimed() }
     }
 
     /// Notifies one after the other, until one of them is in at once and is to be told.

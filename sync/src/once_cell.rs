@@ -77,7 +77,7 @@ pub struct OnceCell<T> {
 #[non_exhaustive]
 pub struct OnceCellStatistics {
     /// How many wait for the one who initialises.
-    pub waiting: usize,
+    pub waiters: usize,
     /// Whether somebody initialises.
     pub is_initializing: bool,
 }
@@ -191,7 +191,7 @@ impl<T> OnceCell<T> {
     /// How many wait, and whether somebody makes the value.
     #[must_use]
     pub fn statistics(&self) -> OnceCellStatistics {
-        OnceCellStatistics { waiting: self.part.waiters(), is_initializing: self.part.is_taken() }
+        OnceCellStatistics { waiters: self.part.waiters(), is_initializing: self.part.is_taken() }
     }
 
     /// Puts the value in, for the one whose part it was.

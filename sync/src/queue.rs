@@ -244,7 +244,7 @@ impl<T, O: QueueOrder<T>> QueueOf<T, O> {
     ///
     /// Items that were handed to a getter stay with it and are to be reported done as ever. One
     /// that such a getter gives back by being dropped is in the queue again: a get returns it, or
-    /// another call of this.
+    /// another call of this; until then, and until it is done, a [`join`](QueueOf::join) waits for it.
     ///
     /// asyncio: `shutdown(immediate=True)`, which loses the items.
     ///

@@ -97,7 +97,7 @@ pub struct RwLockStatistics {
     /// Whether somebody writes, or was let in to write.
     pub has_writer: bool,
     /// How many wait, to read or to write.
-    pub waiting: usize,
+    pub waiters: usize,
 }
 
 impl<T> RwLock<T> {
@@ -232,7 +232,7 @@ impl<T> RwLock<T> {
     /// How many wait, to read or to write.
     #[must_use]
     pub fn waiters(&self) -> usize {
-        self.gate.statistics().waiting
+        self.gate.statistics().waiters
     }
 
     /// Who is in, and how many wait.

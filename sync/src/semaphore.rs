@@ -322,7 +322,9 @@ impl Semaphore {
             return;
         }
         let handed = state.grant();
-        let is_all = state.available() == 0 || state.waiters.is_empty();
+        // Who wants no permits goes in as well, once it is the first.
+        let available = state.available();
+        let is_all = state.waiters.first().is_none_or(|wanted| *wanted > available);
         drop(state);
         match handed {
             // A permit for a permit, as a rule.

@@ -94,7 +94,7 @@ pub struct WatchStatistics {
     /// How many receivers there are.
     pub receivers: usize,
     /// How many receivers wait for a change.
-    pub waiting: usize,
+    pub waiters: usize,
 }
 
 struct Shared<T> {
@@ -129,7 +129,7 @@ impl<T> Shared<T> {
             version: *version,
             senders: *senders,
             receivers: *receivers,
-            waiting: changed.len(),
+            waiters: changed.len(),
         }
     }
 

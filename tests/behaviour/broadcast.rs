@@ -38,7 +38,7 @@ fn item_sent_wakes_all_who_wait() {
     let mut second = sender.subscribe();
     let (mut one, mut two) = (first.recv(), second.recv());
     let ((_, of_one), (_, of_two)) = (poll_once(&mut one), poll_once(&mut two));
-    assert_eq!(sender.statistics().waiting, 2);
+    assert_eq!(sender.statistics().waiters, 2);
     assert_eq!(sender.send('a'), Ok(2));
     assert_eq!((of_one.wakes(), of_two.wakes()), (1, 1));
     assert_eq!(poll(&mut two), Poll::Ready(Ok('a')));
@@ -132,7 +132,7 @@ fn item_is_cloned_for_all_but_the_last_and_goes_when_nobody_wants_it() {
     let theirs = sender.clone();
     let ask: Rc<dyn Fn()> = Rc::new(move || {
         assert!(theirs.subscribe().is_empty());
-        assert!(format!("{theirs:?}").starts_with("Sender { len: "));
+        assert!(format!("{theirs:?}").starts_with("broadcast::Sender { len: "));
     });
     let item = || Item { clones: clones.clone(), gone: gone.clone(), ask: ask.clone() };
     for _ in 0..3 {
@@ -184,7 +184,7 @@ fn waiter_polled_again_has_only_its_newest_waker_woken() {
     let mut recv = receiver.recv();
     let (_, old) = poll_once(&mut recv);
     let (_, new) = poll_once(&mut recv);
-    assert_eq!(sender.statistics().waiting, 1);
+    assert_eq!(sender.statistics().waiters, 1);
     sender.send(1).expect("there is a receiver");
     assert_eq!((old.wakes(), new.wakes()), (0, 1));
 }
@@ -207,7 +207,7 @@ async fn recv_that_is_given_up_loses_no_item() {
     assert!(poll(&mut recv).is_pending());
     sender.send(7).expect("there is a receiver");
     drop(recv);
-    assert_eq!((sender.statistics().waiting, receiver.recv().await), (0, Ok(7)));
+    assert_eq!((sender.statistics().waiters, receiver.recv().await), (0, Ok(7)));
 }
 
 // SEM-22: for what, and on which line.
@@ -245,8 +245,7 @@ fn receiver_beyond_the_budget_gives_way_and_has_received_nothing() {
 fn debug_of_both_halves_shows_the_state() {
     let (sender, receiver) = channel(2);
     sender.send(OnDrop::new(|| ())).expect("there is a receiver");
-    let told =
-        "Sender { len: 1, capacity: 2, sent: 1, senders: 1, receivers: 1, waiters: 0 waiting }";
+    let told = "broadcast::Sender { len: 1, capacity: 2, sent: 1, senders: 1, receivers: 1, waiters: 0 waiting }";
     assert_eq!(format!("{sender:?}"), told);
     assert!(format!("{receiver:?}").contains("sent: 1, next: 0, "));
 }

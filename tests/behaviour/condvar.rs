@@ -109,11 +109,11 @@ fn notify_of_more_than_wait_reaches_those_not_yet_notified() {
     shared.1.notify_one();
     shared.1.notify_many(2048);
     let statistics = shared.1.statistics();
-    assert_eq!((statistics.waiting, statistics.notified, shared.0.waiters()), (0, 3, 3));
+    assert_eq!((statistics.waiters, statistics.unclaimed, shared.0.waiters()), (0, 3, 3));
     drop(guard);
     assert_eq!(run_until_idle(&mut executor), 0);
     assert_eq!((trace.take().as_str(), *locked(&shared.0)), ("a b c", 3));
-    assert_eq!(shared.1.statistics().notified, 0);
+    assert_eq!(shared.1.statistics().unclaimed, 0);
 }
 
 // SEM-239: only once the notifier has let the lock go.
@@ -183,7 +183,7 @@ fn waiter_cancelled_in_the_mutexs_line_passes_the_notification_on() {
     turn(&mut executor);
     assert!(a.is_finished() && !b.is_finished(), "it does not wait for the lock");
     let statistics = shared.1.statistics();
-    assert_eq!((statistics.waiting, statistics.notified, shared.0.waiters()), (0, 1, 1));
+    assert_eq!((statistics.waiters, statistics.unclaimed, shared.0.waiters()), (0, 1, 1));
     let turns = executor.statistics().turns;
     assert_eq!(run_until_idle(&mut executor), 1);
     assert!(executor.statistics().turns <= turns + 2, "nobody spins");
@@ -220,7 +220,7 @@ fn only_waiter_dropped_with_the_lock_leaves_it_free() {
     condvar.notify_one();
     drop(wait);
     let statistics = condvar.statistics();
-    assert_eq!((mutex.is_locked(), statistics.waiting, statistics.notified), (false, 0, 0));
+    assert_eq!((mutex.is_locked(), statistics.waiters, statistics.unclaimed), (false, 0, 0));
 }
 
 // SEM-245, SEM-246: with the lock held; at once, and after each notification.

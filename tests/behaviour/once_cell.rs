@@ -45,7 +45,7 @@ fn value_is_made_by_the_first_who_asks_and_had_by_all() {
     let [mut a, mut b, mut c] = ["a", "b", "c"].map(|name| asks(&cell, name, &flag, &trace));
     assert!(poll(&mut b).is_pending() && poll(&mut a).is_pending() && poll(&mut c).is_pending());
     let statistics = cell.statistics();
-    assert_eq!((statistics.waiting, statistics.is_initializing), (2, true));
+    assert_eq!((statistics.waiters, statistics.is_initializing), (2, true));
     flag.set();
     assert!(poll(&mut a).is_pending(), "not made yet");
     for each in [&mut b, &mut a, &mut c] {
@@ -332,11 +332,11 @@ fn random_schedule(chance: &mut Chance) {
             Poll::Pending => places[at] = Some(future),
         }
         let statistics = cell.statistics();
-        assert!(statistics.is_initializing || statistics.waiting == 0, "nobody makes it");
+        assert!(statistics.is_initializing || statistics.waiters == 0, "nobody makes it");
     }
     drop(places);
     let statistics = cell.statistics();
-    assert_eq!((statistics.waiting, statistics.is_initializing, inside.get()), (0, false, 0));
+    assert_eq!((statistics.waiters, statistics.is_initializing, inside.get()), (0, false, 0));
     let polled = poll(&mut Box::pin(cell.get_or_try_init(async || Ok::<_, Infallible>(99))));
     assert!(polled.is_ready());
 }

@@ -183,9 +183,9 @@ fn receiver_beyond_the_budget_keeps_its_value() {
 #[test]
 fn debug_of_both_halves_shows_the_state() {
     let (sender, receiver) = channel::<u8>();
-    assert_eq!(format!("{sender:?}"), "Sender { is_closed: false, receiver: 0 waiting }");
+    assert_eq!(format!("{sender:?}"), "oneshot::Sender { is_closed: false, receiver: 0 waiting }");
     sender.send(1).expect("there is a receiver");
-    let told = "Receiver { is_sent: true, has_sender: false, is_closed: false }";
+    let told = "oneshot::Receiver { is_sent: true, has_sender: false, is_closed: false }";
     assert_eq!(format!("{receiver:?}"), told);
     assert_eq!(format!("{:?}", SendError(7)), "SendError(..)");
 }

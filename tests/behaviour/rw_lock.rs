@@ -19,7 +19,7 @@ use crate::waiting::{Chance, Hooks, hooked, poll, poll_with, turn};
 /// Readers in, a writer in, who wait.
 fn state<T>(lock: &RwLock<T>) -> (usize, bool, usize) {
     let statistics = lock.statistics();
-    (statistics.readers, statistics.has_writer, statistics.waiting)
+    (statistics.readers, statistics.has_writer, statistics.waiters)
 }
 
 fn ready<T>(polled: Poll<T>) -> T {

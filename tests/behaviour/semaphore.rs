@@ -246,6 +246,19 @@ fn acquire_many_waits_its_turn_as_a_whole_and_frees_the_way_when_dropped() {
 }
 
 // SEM-228: granted at once when there are enough.
+// Nobody waits who could run: a release is not over when its permits are.
+#[test]
+fn acquire_of_no_permits_goes_in_with_the_one_before_it() {
+    let semaphore = Semaphore::new(1);
+    let held = semaphore.try_acquire().expect("it is free");
+    let (mut one, mut none) = (semaphore.acquire(), semaphore.acquire_many(0));
+    assert!(poll(&mut one).is_pending());
+    assert!(poll(&mut none).is_pending(), "it waits its turn");
+    drop(held);
+    let Poll::Ready(_permit) = poll(&mut one) else { panic!("the permit was handed over") };
+    assert!(poll(&mut none).is_ready(), "it wants nothing, and is the first in line");
+}
+
 #[test]
 fn acquire_many_gets_all_of_its_permits_and_gives_all_back() {
     let semaphore = Semaphore::new(2);

@@ -38,9 +38,9 @@ fn change_wakes_all_who_wait_and_each_sees_it() {
     let (mut second, mut late) = (first.clone(), sender.subscribe());
     let (mut one, mut two) = (first.changed(), second.changed());
     let ((_, of_one), (_, of_two)) = (poll_once(&mut one), poll_once(&mut two));
-    assert_eq!((sender.statistics().waiting, sender.statistics().receivers), (2, 3));
+    assert_eq!((sender.statistics().waiters, sender.statistics().receivers), (2, 3));
     sender.send(1).expect("they wait");
-    assert_eq!((of_one.wakes(), of_two.wakes(), sender.statistics().waiting), (1, 1, 0));
+    assert_eq!((of_one.wakes(), of_two.wakes(), sender.statistics().waiters), (1, 1, 0));
     assert!(poll(&mut two).is_ready() && poll(&mut one).is_ready());
     assert!(poll(&mut late.changed()).is_ready(), "it was subscribed before");
     assert!(poll(&mut sender.subscribe().changed()).is_pending(), "and this one after");
@@ -157,7 +157,7 @@ fn waiter_polled_again_has_only_its_newest_waker_woken() {
     let mut changed = receiver.changed();
     let (_, old) = poll_once(&mut changed);
     let (_, new) = poll_once(&mut changed);
-    assert_eq!(sender.statistics().waiting, 1);
+    assert_eq!(sender.statistics().waiters, 1);
     sender.send(1).expect("there is a receiver");
     assert_eq!((old.wakes(), new.wakes()), (0, 1));
 }
@@ -172,7 +172,7 @@ fn foreign_waker_that_calls_back_finds_a_whole_channel() {
         let hook: Rc<dyn Fn()> = Rc::new(move || {
             called.set(called.get() + 1);
             assert!(poll(&mut sender.subscribe().changed()).is_pending());
-            assert!(format!("{sender:?}").starts_with("Sender { value: "));
+            assert!(format!("{sender:?}").starts_with("watch::Sender { value: "));
         });
         Some(hook)
     };
@@ -195,7 +195,7 @@ async fn changed_that_is_given_up_misses_nothing() {
     assert!(poll(&mut changed).is_pending());
     sender.send(1).expect("there is a receiver");
     drop(changed);
-    assert_eq!(sender.statistics().waiting, 0);
+    assert_eq!(sender.statistics().waiters, 0);
     assert_eq!(receiver.changed().await, Ok(()));
     assert!(!receiver.has_changed());
 }
@@ -237,11 +237,11 @@ fn debug_of_both_halves_shows_value_versions_and_who_waits() {
     sender.send('b').expect("there is a receiver");
     assert_eq!(
         format!("{sender:?}"),
-        "Sender { value: 'b', version: 1, senders: 1, receivers: 1, waiters: 0 waiting }"
+        "watch::Sender { value: 'b', version: 1, senders: 1, receivers: 1, waiters: 0 waiting }"
     );
     assert_eq!(
         format!("{receiver:?}"),
-        "Receiver { value: 'b', version: 1, seen: 0, senders: 1, receivers: 1, waiters: 0 waiting }"
+        "watch::Receiver { value: 'b', version: 1, seen: 0, senders: 1, receivers: 1, waiters: 0 waiting }"
     );
 }
 
@@ -286,7 +286,7 @@ fn no_change_is_missed_under_any_schedule() {
                 }
             }
             let statistics = sender.statistics();
-            assert_eq!((statistics.version, statistics.waiting), (version, 0));
+            assert_eq!((statistics.version, statistics.waiters), (version, 0));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Fairness: a batch that never ends does not keep I/O and timers waiting.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -258,4 +259,21 @@ fn sockets_ready_in_greater_number_than_one_look_takes_are_all_served() {
             assert!(task.await.expect("it ends well").expect("it was sent"));
         }
     });
+}
+
+// F23, across calls: a host whose mains never wait has its timers fire all the same.
+#[test]
+fn timer_fires_though_no_main_ever_waits_for_it() {
+    fn run_until_fired<F: Future>(main: impl Fn() -> F) {
+        let _watchdog = Watchdog::new();
+        let mut runtime = Runtime::new().expect("there are descriptors");
+        let timer = runtime.spawn(sleep(ms(1)));
+        // It polls the task, which sets the timer.
+        runtime.block_on(yield_now());
+        while !timer.is_finished() {
+            runtime.block_on(main());
+        }
+    }
+    run_until_fired(yield_now);
+    run_until_fired(|| async {});
 }

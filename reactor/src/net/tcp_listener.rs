@@ -171,6 +171,7 @@ impl TcpListener {
 #[cfg(unix)]
 impl std::os::fd::AsFd for TcpListener {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.set_shared();
         self.inner.io().as_fd()
     }
 }

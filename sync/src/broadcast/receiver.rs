@@ -102,7 +102,7 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.borrow().debug("Receiver", Some(self.next), f)
+        self.shared.borrow().debug("broadcast::Receiver", Some(self.next), f)
     }
 }
 

@@ -90,6 +90,6 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.borrow().debug("Sender", None, f)
+        self.shared.borrow().debug("broadcast::Sender", None, f)
     }
 }

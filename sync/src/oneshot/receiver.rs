@@ -105,7 +105,7 @@ impl<T> Drop for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.borrow();
-        f.debug_struct("Receiver")
+        f.debug_struct("oneshot::Receiver")
             .field("is_sent", &state.value.is_some())
             .field("has_sender", &state.has_sender)
             .field("is_closed", &state.is_closed)

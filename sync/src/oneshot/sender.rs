@@ -89,7 +89,7 @@ impl<T> Drop for Sender<T> {
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.borrow();
-        f.debug_struct("Sender")
+        f.debug_struct("oneshot::Sender")
             .field("is_closed", &state.is_closed)
             .field("receiver", &state.receiver)
             .finish()

@@ -202,7 +202,7 @@ impl Gate {
 
     pub(super) fn statistics(&self) -> RwLockStatistics {
         let State { readers, has_writer, waiters, .. } = &*self.state.borrow();
-        RwLockStatistics { readers: *readers, has_writer: *has_writer, waiting: waiters.len() }
+        RwLockStatistics { readers: *readers, has_writer: *has_writer, waiters: waiters.len() }
     }
 
     /// Those who wait, as a report names them.

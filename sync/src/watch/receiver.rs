@@ -113,7 +113,7 @@ impl<T> Drop for Receiver<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.debug("Receiver", Some(self.seen), f)
+        self.shared.debug("watch::Receiver", Some(self.seen), f)
     }
 }
 

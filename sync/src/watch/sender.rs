@@ -174,7 +174,7 @@ impl<T> Drop for Sender<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.debug("Sender", None, f)
+        self.shared.debug("watch::Sender", None, f)
     }
 }
 

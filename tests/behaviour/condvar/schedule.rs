@@ -115,7 +115,7 @@ fn random_schedule(chance: &mut Chance) {
     }
     drop(places);
     assert_eq!((mutex.is_locked(), mutex.waiters(), condvar.waiters()), (false, 0, 0));
-    assert_eq!(condvar.statistics().notified, 0);
+    assert_eq!(condvar.statistics().unclaimed, 0);
 }
 
 /// Polls the wait of a place: it is ready if the place has the lock, and not otherwise.

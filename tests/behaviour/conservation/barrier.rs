@@ -65,8 +65,8 @@ impl<const PARTIES: usize> Model for Rounds<PARTIES> {
 
     fn check(&self, ledger: &Ledger<Due>) {
         let now = self.barrier.statistics();
-        assert_eq!(now.waiting, ledger.line.len(), "not the living are counted");
-        assert_eq!(now.released, ledger.granted.len(), "not all who were let go are counted");
+        assert_eq!(now.waiters, ledger.line.len(), "not the living are counted");
+        assert_eq!(now.unclaimed, ledger.granted.len(), "not all who were let go are counted");
         assert_eq!(now.trips, self.trips);
         assert_eq!(self.barrier.is_broken(), self.is_broken);
     }

@@ -106,7 +106,7 @@ impl Model for Everywhere {
         let wanted = self.lags.iter().max().expect("there are receivers");
         assert_eq!(now.len, CAPACITY.min(*wanted), "an item stays longer than it is wanted");
         assert_eq!((now.sent, now.receivers), (self.sent as u64, RECEIVERS));
-        assert_eq!(now.waiting, ledger.line.len(), "not all who wait are counted");
+        assert_eq!(now.waiters, ledger.line.len(), "not all who wait are counted");
     }
 
     fn outline(&self, ledger: &Ledger<()>) -> Vec<u32> {

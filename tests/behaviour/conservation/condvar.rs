@@ -102,8 +102,8 @@ impl Model for Notified {
     fn check(&self, ledger: &Ledger<()>) {
         let now = self.condvar.statistics();
         let granted = ledger.granted.iter().filter(|(at, ())| ledger.kinds[*at] == NOTIFIED);
-        assert_eq!(now.waiting, ledger.waiting(WAIT), "not all who wait are counted");
-        assert_eq!(now.notified, ledger.waiting(NOTIFIED) + granted.count(), "one is lost");
+        assert_eq!(now.waiters, ledger.waiting(WAIT), "not all who wait are counted");
+        assert_eq!(now.unclaimed, ledger.waiting(NOTIFIED) + granted.count(), "one is lost");
         let waiters = ledger.waiting(LOCK) + ledger.waiting(NOTIFIED);
         assert_eq!(self.mutex.statistics().waiters, waiters, "not in the mutex's line");
         assert_eq!(self.mutex.is_locked(), self.is_locked);

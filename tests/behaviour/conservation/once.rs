@@ -141,7 +141,7 @@ impl Model for Once {
         assert_eq!(self.cell.get().is_some(), self.has_value);
         let now = self.cell.statistics();
         assert_eq!(now.is_initializing, self.is_taken, "the part is lost, or kept");
-        assert_eq!(now.waiting, ledger.line.len(), "not all who wait are counted");
+        assert_eq!(now.waiters, ledger.line.len(), "not all who wait are counted");
         let ending = ledger.granted.iter().filter(|(_, due)| matches!(due, Due::End(_))).count();
         let inside = ledger.resting.len() + ending;
         assert_eq!(self.verdict.inside.get(), inside, "not one initialises");

@@ -51,7 +51,7 @@ impl Gives for Mutex<()> {
 }
 
 impl Gives for Semaphore {
-    const KINDS: usize = 2;
+    const KINDS: usize = 3;
     const OTHERS: usize = 4;
     type Held = OwnedPermit;
 
@@ -80,7 +80,7 @@ impl Gives for Semaphore {
     }
 }
 
-/// A future of kind n wants n + 1 permits; other step n makes them n in all.
+/// A future of kind n wants n permits, but for a lock, which is one; other step n makes them n in all.
 pub(super) struct Permits<G> {
     given: Rc<G>,
     total: usize,
@@ -88,6 +88,10 @@ pub(super) struct Permits<G> {
 }
 
 impl<G: Gives> Permits<G> {
+    fn wanted(kind: usize) -> usize {
+        if G::KINDS == 1 { 1 } else { kind }
+    }
+
     fn free(&self) -> usize {
         self.total.saturating_sub(self.out)
     }
@@ -95,7 +99,7 @@ impl<G: Gives> Permits<G> {
     /// Whom a release lets go on.
     fn hand_over(&mut self, ledger: &mut Ledger<()>) {
         while let Some(first) = ledger.line.first().copied() {
-            let wanted = ledger.kinds[first] + 1;
+            let wanted = Self::wanted(ledger.kinds[first]);
             if wanted > self.free() {
                 return;
             }
@@ -117,11 +121,11 @@ impl<G: Gives> Model for Permits<G> {
     }
 
     fn future(&mut self, _at: usize, kind: usize) -> Option<Waiting<G::Held>> {
-        Some(Box::pin(self.given.clone().acquire(kind + 1)))
+        Some(Box::pin(self.given.clone().acquire(Self::wanted(kind))))
     }
 
     fn arrive(&mut self, ledger: &mut Ledger<()>, at: usize) -> Option<()> {
-        let wanted = ledger.kinds[at] + 1;
+        let wanted = Self::wanted(ledger.kinds[at]);
         let may = ledger.line.is_empty() && wanted <= self.free();
         may.then(|| self.out += wanted)
     }
@@ -130,7 +134,7 @@ impl<G: Gives> Model for Permits<G> {
 
     fn gone(&mut self, ledger: &mut Ledger<()>, at: usize, was: Was<()>) {
         if !matches!(was, Was::Waiting) {
-            self.out -= ledger.kinds[at] + 1;
+            self.out -= Self::wanted(ledger.kinds[at]);
         }
         self.hand_over(ledger);
     }

@@ -100,7 +100,7 @@ impl Model for ReadWrite {
         let now = self.lock.statistics();
         assert_eq!((now.readers, now.has_writer), (self.readers, self.has_writer), "who is in");
         assert!(now.readers == 0 || !now.has_writer, "a writer is not alone");
-        assert_eq!(now.waiting, ledger.line.len(), "not all who wait are counted");
+        assert_eq!(now.waiters, ledger.line.len(), "not all who wait are counted");
         let may = |kind| ledger.line.is_empty() && self.may_enter(kind);
         assert_eq!(self.lock.try_read().is_some(), may(READ), "a try overtakes, or is refused");
         assert_eq!(self.lock.try_write().is_some(), may(WRITE), "a try overtakes, or is refused");

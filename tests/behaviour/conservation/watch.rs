@@ -134,7 +134,7 @@ impl Model for Changes {
         };
         let now = sender.statistics();
         assert_eq!((now.version, now.receivers), (self.version, self.living()));
-        assert_eq!(now.waiting, ledger.waiting(SEEN), "not all who wait are counted");
+        assert_eq!(now.waiters, ledger.waiting(SEEN), "not all who wait are counted");
         assert_eq!(*sender.borrow(), self.version);
     }
 
