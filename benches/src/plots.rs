@@ -8,7 +8,7 @@ use crate::peers::{COLUMNS, is_real_peer};
 use crate::registry::{Group, Row, Workload, all};
 use crate::results::Results;
 
-const SIZE: (u32, u32) = (1200, 520);
+const SIZE: (u32, u32) = (1500, 560);
 const GROUPS: [(Group, &str); 5] = [
     (Group::Tasks, "tasks"),
     (Group::Waiting, "waiting"),
@@ -79,7 +79,8 @@ fn bars(results: &Results, rows: &[&Row], title: &str, file: &Path) -> Drawn {
         .margin(10)
         .x_label_area_size(40)
         .y_label_area_size(50)
-        .build_cartesian_2d(0.0..rows.len() as f64, (LEAST..MOST).log_scale())?;
+        .build_cartesian_2d(0.0..1.12 * rows.len() as f64, (LEAST..MOST).log_scale())?;
+    // Beyond the last row there is room for the legend. Labels fall on halves, of which the odd ones count.
     let name = |x: &f64| {
         let middle = (x.fract() - 0.5).abs() < 0.01;
         let row = if middle { rows.get(*x as usize) } else { None };
@@ -88,7 +89,7 @@ fn bars(results: &Results, rows: &[&Row], title: &str, file: &Path) -> Drawn {
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .x_labels(2 * rows.len() + 1)
+        .x_labels(5 * rows.len() / 2 + 2)
         .x_label_formatter(&name)
         .x_label_style(("sans-serif", 11))
         .draw()?;
