@@ -33,8 +33,10 @@ fn text(results: &Results, options: &Options, plots: &[String]) -> String {
         compiler(),
     );
     let (met, all) = score(results);
+    let missing = unjudged(results);
     text += &format!(
-        "Limits met: {met} of {all}. Each verdict is followed by the ratio it is about.\n\n"
+        "Limits met: {met} of {all}. Each verdict is followed by the ratio it is about. Limits that could \
+         not be judged, for there is no figure: {missing}.\n\n"
     );
     text += &table(results);
     for failure in &results.failures {
@@ -51,6 +53,12 @@ pub fn score(results: &Results) -> (usize, usize) {
     let verdicts = results.rows().flat_map(|(_, row)| judge(row.name, results));
     let judged: Vec<bool> = verdicts.filter_map(|verdict| verdict.is_met).collect();
     (judged.iter().filter(|met| **met).count(), judged.len())
+}
+
+/// How many limits have no figure to be judged by.
+pub fn unjudged(results: &Results) -> usize {
+    let verdicts = results.rows().flat_map(|(_, row)| judge(row.name, results));
+    verdicts.filter(|verdict| verdict.is_met.is_none()).count()
 }
 
 fn kernel() -> String {

@@ -12,6 +12,8 @@
 //! cargo run --release -p lone-counts -- write   takes what was counted as what is expected from now on
 //! ```
 //!
+//! A path that has no expected count, or a file that is not there, fails a check too: it would hold nothing.
+//!
 //! Instructions do not depend on the neighbours, as time does: the same program has the same count, on
 //! a busy machine too. They do depend on the compiler; so `expected.txt` names the one that it was written
 //! with, and `check` lets another one pass, and says so.
@@ -76,8 +78,12 @@ fn report(write_to: Option<&str>) -> Result<usize, Failed> {
         let before = expected.of(path.name);
         let growth = before.map_or(0.0, |before| counted / before - 1.0);
         let is_grown = is_same && growth > TOLERANCE;
-        grown += usize::from(is_grown);
-        let note = if is_grown { "  has grown" } else { "" };
+        grown += usize::from(is_grown || before.is_none());
+        let note = match before {
+            None => "  is not expected",
+            Some(_) if is_grown => "  has grown",
+            Some(_) => "",
+        };
         let before = before.map_or("-".to_owned(), |before| format!("{before:.1}"));
         println!("{:<16} {counted:>12.1} {before:>10} {:>+7.1}%{note}", path.name, growth * 100.0);
         text.push_str(&format!("{} {counted:.1}\n", path.name));
@@ -126,7 +132,8 @@ struct Expected {
 
 impl Expected {
     fn read() -> Result<Expected, Failed> {
-        let text = fs::read_to_string(EXPECTED).unwrap_or_else(|_| "nothing\n".to_owned());
+        // None at all: nothing is expected, which fails a check and no other call.
+        let text = fs::read_to_string(EXPECTED).unwrap_or_else(|_| "nobody\n".to_owned());
         let mut lines = text.lines();
         let compiler = lines.next().ok_or("expected.txt is empty")?.to_owned();
         let counts = lines.map(|line| {

@@ -68,8 +68,6 @@ pub struct Verdict {
     pub figures: [f64; 2],
     /// What the limit is about.
     pub ratio: f64,
-    /// Whether it is kept.
-    pub kept: bool,
 }
 
 impl Limit {
@@ -101,9 +99,7 @@ impl Limit {
                 in_turn(self.workload, &runtimes, rounds)?
             }
         };
-        let at_least = matches!(self.beside, Beside::Rate(_));
-        let kept = if at_least { ratio >= self.ratio } else { ratio <= self.ratio };
-        Ok(Verdict { beside, figures, ratio, kept })
+        Ok(Verdict { beside, figures, ratio })
     }
 }
 

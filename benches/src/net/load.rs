@@ -35,10 +35,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes in what is there. Returns how many messages have come back whole.
-    fn turn(&mut self, message: &[u8], buffer: &mut [u8]) -> io::Result<u64> {
+    /// Whether a message is under way.
+    fn is_busy(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Takes in what is there, and sends the next message if it `goes_on`. Returns how many messages have
+    /// come back whole.
+    fn turn(&mut self, message: &[u8], buffer: &mut [u8], goes_on: bool) -> io::Result<u64> {
         let mut whole = 0;
-        self.send(message)?;
+        if goes_on || self.is_busy() {
+            self.send(message)?;
+        }
         loop {
             let n = match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -50,7 +58,9 @@ impl Connection {
             if self.received == message.len() {
                 (self.sent, self.received) = (0, 0);
                 whole += 1;
-                self.send(message)?;
+                if goes_on {
+                    self.send(message)?;
+                }
             }
             if n < buffer.len() {
                 return Ok(whole);
@@ -85,8 +95,8 @@ impl Echo {
     }
 }
 
-impl Load for Echo {
-    fn turn(&mut self) -> io::Result<u64> {
+impl Echo {
+    fn take_in(&mut self, goes_on: bool) -> io::Result<u64> {
         self.poll.poll(&mut self.events, Some(PATIENCE))?;
         if self.events.is_empty() {
             return Err(ErrorKind::TimedOut.into());
@@ -94,9 +104,27 @@ impl Load for Echo {
         let mut messages = 0;
         for event in &self.events {
             let connection = &mut self.connections[event.token().0];
-            messages += connection.turn(&self.message, &mut self.buffer)?;
+            messages += connection.turn(&self.message, &mut self.buffer, goes_on)?;
         }
         Ok(messages)
+    }
+}
+
+impl Load for Echo {
+    fn turn(&mut self) -> io::Result<u64> {
+        self.take_in(true)
+    }
+
+    fn settle(&mut self) -> io::Result<u64> {
+        let mut messages = 0;
+        while self.connections.iter().any(Connection::is_busy) {
+            messages += self.take_in(false)?;
+        }
+        Ok(messages)
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        self.connections.iter_mut().try_for_each(|connection| connection.send(&self.message))
     }
 }
 

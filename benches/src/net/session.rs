@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::churn::Churn;
 use super::load::Echo;
 use super::server::Server;
-use super::{Metric, Peer, Workload};
+use super::{Metric, Peer, Workload, cpu};
 
 /// Before the first window: caches, buffers that the system grows, free lists.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -24,6 +24,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) trait Load {
     /// Waits for answers, takes them in, asks again. Returns how many units have been done.
     fn turn(&mut self) -> io::Result<u64>;
+
+    /// Takes in what was asked for and asks nothing: what is served is paid for in the window in which
+    /// it counts. Returns how many units have been done.
+    fn settle(&mut self) -> io::Result<u64>;
+
+    /// Asks again.
+    fn resume(&mut self) -> io::Result<()>;
 }
 
 /// A server and those who ask it.
@@ -41,6 +48,8 @@ struct Window {
 
 impl Session {
     fn begin(workload: Workload, peer: Peer) -> io::Result<Session> {
+        // Two servers' worth of connections end here.
+        cpu::raise_descriptors()?;
         let server = Server::start(workload, peer)?;
         let load: Box<dyn Load> = match workload {
             Workload::Echo { connections, bytes, .. } => {
@@ -58,9 +67,11 @@ impl Session {
 
     fn window(&mut self, length: Duration) -> io::Result<Window> {
         let (before, begin, mut units) = (self.server.cpu.used()?, Instant::now(), 0);
+        self.load.resume()?;
         while begin.elapsed() < length {
             units += self.load.turn()?;
         }
+        units += self.load.settle()?;
         if units == 0 {
             return Err(io::Error::other("nothing came back within a window"));
         }
@@ -100,8 +111,15 @@ pub(super) fn duel(sides: [(Workload, Peer); 2], rounds: usize) -> io::Result<Du
     let [one, other] = sides.map(|(workload, peer)| Session::begin(workload, peer));
     let (mut one, mut other) = (one?, other?);
     let (mut ones, mut others, mut ratios, mut rates) = (vec![], vec![], vec![], vec![]);
-    for _ in 0..rounds.max(1) {
-        let (a, b) = (one.window(WINDOW / 2)?, other.window(WINDOW / 2)?);
+    for round in 0..rounds.max(1) {
+        // Each begins every other time.
+        let (a, b) = if round % 2 == 0 {
+            let a = one.window(WINDOW / 2)?;
+            (a, other.window(WINDOW / 2)?)
+        } else {
+            let b = other.window(WINDOW / 2)?;
+            (one.window(WINDOW / 2)?, b)
+        };
         ones.push(a.cpu_us);
         others.push(b.cpu_us);
         ratios.push(a.cpu_us / b.cpu_us);

@@ -84,20 +84,21 @@ pub(super) fn measure(peer: Peer, how: Wake) -> io::Result<Vec<Metric>> {
         }
     });
     let thread = (how != Wake::Spinning).then(|| answering.thread().clone());
-    let mut times = Vec::new();
-    peer.block_on(async {
-        let mut number = 0;
+    let asking = line.clone();
+    let times = peer.run_task(async move {
+        let (mut number, mut times) = (0, Vec::new());
         // The first window is a warm-up like the others: the median takes care of it.
         for _ in 0..WINDOWS {
             let (begin, first) = (Instant::now(), number);
             while begin.elapsed() < WINDOW {
                 for _ in 0..BLOCK {
                     number += 1;
-                    line.ask(number, thread.as_ref()).await;
+                    asking.ask(number, thread.as_ref()).await;
                 }
             }
             times.push(begin.elapsed().as_secs_f64() * 1e9 / (number - first) as f64);
         }
+        times
     })?;
     line.ended.store(true, Ordering::Relaxed);
     answering.thread().unpark();

@@ -72,8 +72,8 @@ impl Peer for Lone {
         event.set();
     }
 
-    async fn wait(event: &Self::Event) {
-        event.wait().await;
+    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
+        event.wait()
     }
 
     async fn set_and_wait(event: &Self::Event) {

@@ -83,8 +83,8 @@ impl<const LOCAL_SET: bool> Peer for Tokio<LOCAL_SET> {
         event.notify_waiters();
     }
 
-    async fn wait(event: &Self::Event) {
-        event.notified().await;
+    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
+        event.notified()
     }
 
     async fn set_and_wait(event: &Self::Event) {

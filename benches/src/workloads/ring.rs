@@ -3,7 +3,7 @@
 //! Each task keeps a waker in its place and waits for its turn: the place is written by hand and the same
 //! on all, so this is wake and poll, and no channel.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -21,18 +21,21 @@ pub const UNITS: u64 = TASKS as u64 * ROUNDS;
 #[derive(Default)]
 struct Place {
     token: Cell<bool>,
-    waker: OnceCell<Waker>,
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Place {
-    /// Waits for the token and takes it.
+    /// Waits for the token and takes it. The waker is kept from one time to the next, as long as it is that
+    /// of whoever polls.
     async fn take(&self) {
         poll_fn(|cx| {
             if self.token.take() {
                 return Poll::Ready(());
             }
-            // A task's waker stays the same on all peers, and a place is one task's.
-            self.waker.get_or_init(|| cx.waker().clone());
+            let mut waker = self.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
@@ -40,7 +43,7 @@ impl Place {
 
     fn give(&self) {
         self.token.set(true);
-        if let Some(waker) = self.waker.get() {
+        if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
     }

@@ -13,6 +13,8 @@ use std::convert::Infallible;
 use std::io;
 
 use super::Workload;
+use crate::peer::{Peer as RuntimePeer, in_task};
+use crate::peers as runtimes;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,19 +96,40 @@ impl Peer {
         }
     }
 
-    /// Runs a future on a loop of this peer's.
-    pub(super) fn block_on<F: Future>(self, future: F) -> io::Result<F::Output> {
+    /// Runs a future as a task, on a loop of this peer's.
+    pub(super) fn run_task<F>(self, future: F) -> io::Result<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        /// A task of `P`, for a loop of it with all that a server's has.
+        async fn task<P: RuntimePeer, F>(future: F) -> F::Output
+        where
+            F: Future + 'static,
+            F::Output: 'static,
+        {
+            P::spawn(future).await
+        }
         match self {
-            Peer::Lone => lone::block_on(future),
-            Peer::TokioLocalSet => tokio::block_on_local_set(future),
-            Peer::TokioLocal => tokio::block_on_local_runtime(future),
-            Peer::Smol => Ok(smol::block_on(future)),
-            Peer::MonoioUring => monoio::block_on_uring(future),
-            Peer::MonoioLegacy => monoio::block_on_legacy(future),
-            Peer::Compio => compio::block_on(future),
-            Peer::Glommio => glommio::block_on(future),
+            Peer::Lone => lone::block_on(task::<runtimes::lone::Lone, _>(future)),
+            Peer::TokioLocalSet => {
+                tokio::block_on_local_set(task::<runtimes::tokio::Tokio<true>, _>(future))
+            }
+            Peer::TokioLocal => {
+                tokio::block_on_local_runtime(task::<runtimes::tokio::Tokio<false>, _>(future))
+            }
+            // Its tasks belong to the executor that spawns them.
+            Peer::Smol => Ok(in_task::<runtimes::smol::Smol, _>(future)),
+            Peer::MonoioUring => {
+                monoio::block_on_uring(task::<runtimes::monoio::Monoio<true>, _>(future))
+            }
+            Peer::MonoioLegacy => {
+                monoio::block_on_legacy(task::<runtimes::monoio::Monoio<false>, _>(future))
+            }
+            Peer::Compio => compio::block_on(task::<runtimes::compio::Compio, _>(future)),
+            Peer::Glommio => glommio::block_on(task::<runtimes::glommio::Glommio, _>(future)),
             Peer::RawMio | Peer::RawMioBuffers => {
-                Err(io::Error::other("there is no loop to run a future on"))
+                Err(io::Error::other("there is no loop to run a task on"))
             }
         }
     }

@@ -1,7 +1,6 @@
 //! How does smol serve, on one thread? A `LocalExecutor` within async-io's `block_on`.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
@@ -34,9 +33,4 @@ async fn echo(mut stream: Async<TcpStream>, buffer: usize) -> io::Result<()> {
         }
         stream.write_all(&buffer[..n]).await?;
     }
-}
-
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    let executor = LocalExecutor::new();
-    async_io::block_on(executor.run(future))
 }
