@@ -13,7 +13,8 @@
 //! - **Nobody overtakes**: while somebody is first, a newcomer queues and `try_acquire` fails.
 //! - **One alarm**: the first in line has it. While nobody waits there is none.
 //! - **No drift**: the bucket counts in parts of a token, of which each nanosecond brings a whole
-//!   number. So the n-th token of a period is there exactly when it should be.
+//!   number. So the n-th token of a period is there exactly when it should be; and a waiter that is woken
+//!   late takes it as of then, so that nobody behind it is late for that.
 
 mod acquire;
 mod bucket;

@@ -64,12 +64,9 @@ impl Future for AcquireTokens<'_> {
         loop {
             let now = Instant::now();
             let mut state = limiter.state.borrow_mut();
-            if state.bucket.take(*wanted, now) {
-                break;
-            }
-            let ready_at = state.bucket.ready_at(*wanted, now);
+            let Err(due) = state.bucket.take_when_due(*wanted, now) else { break };
             drop(state);
-            if alarm.poll(ready_at, cx).is_pending() {
+            if alarm.poll(due, cx).is_pending() {
                 budget::give_back();
                 trace::awaits("a token", place.site());
                 return Poll::Pending;

@@ -60,11 +60,23 @@ impl Bucket {
         left.is_some()
     }
 
-    /// When so many will be there: at `now`, or the first nanosecond after.
-    pub(super) fn ready_at(&self, wanted: u32, now: Instant) -> Instant {
-        let missing = self.parts(wanted).saturating_sub(self.level(now));
+    /// For whoever has waited for so many: takes them out as of the moment at which they were there. Were
+    /// it as of `now`, what has come while he was late would be lost to a full bucket, and the rate with it.
+    ///
+    /// # Errors
+    ///
+    /// The moment, if it is to come.
+    pub(super) fn take_when_due(&mut self, wanted: u32, now: Instant) -> Result<(), Instant> {
+        let looked = self.looked.unwrap_or(now);
+        let missing = self.parts(wanted).saturating_sub(self.level);
         let nanos = missing.div_ceil(u128::from(self.tokens));
-        now + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        let due = looked + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        if due > now {
+            return Err(due);
+        }
+        let taken = self.take(wanted, due);
+        debug_assert!(taken, "{wanted} are there at {due:?}");
+        Ok(())
     }
 
     /// How many whole tokens are there.
@@ -83,5 +95,42 @@ impl Bucket {
 
     pub(super) fn period(&self) -> Duration {
         Duration::from_nanos(self.period)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Ten milliseconds a token, room for one, and empty at the moment that is returned.
+    fn empty() -> (Bucket, Instant) {
+        let mut bucket = Bucket::new(100, 1_000_000_000);
+        bucket.resize(1);
+        let begin = Instant::now();
+        assert!(bucket.take(1, begin));
+        (bucket, begin)
+    }
+
+    #[test]
+    fn waiter_that_comes_late_for_its_token_delays_none_behind_it() {
+        let (mut bucket, begin) = empty();
+        assert_eq!(bucket.take_when_due(1, begin), Err(begin + 10 * MS));
+        assert_eq!(bucket.take_when_due(1, begin + 13 * MS), Ok(()));
+        assert_eq!(bucket.take_when_due(1, begin + 13 * MS), Err(begin + 20 * MS));
+        // Late for several: each was due at its own time.
+        for _ in 0..4 {
+            assert_eq!(bucket.take_when_due(1, begin + 57 * MS), Ok(()));
+        }
+        assert_eq!(bucket.take_when_due(1, begin + 57 * MS), Err(begin + 60 * MS));
+    }
+
+    #[test]
+    fn bucket_that_nobody_waits_at_keeps_no_more_than_its_burst() {
+        let (mut bucket, begin) = empty();
+        assert!(bucket.take(1, begin + 57 * MS));
+        assert!(!bucket.take(1, begin + 57 * MS));
+        assert_eq!(bucket.take_when_due(1, begin + 57 * MS), Err(begin + 67 * MS));
     }
 }
