@@ -63,8 +63,8 @@ impl TcpListener {
     /// Listens at `address`; port 0 lets the system choose. The address may be used again as soon as
     /// the server has ended (`SO_REUSEADDR`, except on Windows, where it means another thing).
     ///
-    /// `address` is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. It takes
-    /// no names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
+    /// `address` is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. A text is parsed
+    /// first: `"127.0.0.1:8080".parse::<SocketAddr>()?`. It takes no names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
     ///
     /// # Errors
     ///

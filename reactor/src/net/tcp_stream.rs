@@ -59,8 +59,8 @@ const _: fn() = || {
 impl TcpStream {
     /// Connects to `address`.
     ///
-    /// That is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. It takes no
-    /// names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
+    /// That is a [`SocketAddr`], or what turns into one, as `([127, 0, 0, 1], 8080)`. A text is parsed
+    /// first: `"127.0.0.1:8080".parse::<SocketAddr>()?`. It takes no names: resolve them first, with [`std::net::ToSocketAddrs`] on a thread, for that blocks.
     ///
     /// # Errors
     ///
