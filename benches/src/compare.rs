@@ -109,7 +109,11 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Results {
 
 #[cfg(feature = "peers")]
 fn judge_network(workload: &'static Workload, options: &Options, results: &mut Results) {
-    match crate::network::judge(workload.name, Effort { quick: options.quick }) {
+    let effort = Effort { quick: options.quick };
+    // A duel puts its thread on one core, and stays there; whoever is measured after it would begin there, too.
+    let duels = std::thread::spawn(move || crate::network::judge(workload.name, effort));
+    let judged = duels.join();
+    match judged.unwrap_or_else(|_| Err(std::io::Error::other("the duel panicked"))) {
         Ok(judged) => results.judged.extend(judged),
         Err(error) => results.fail(format!("the limits of {}: {error}", workload.name)),
     }
