@@ -24,7 +24,7 @@ pub const DEFAULT_BUDGET: u16 = 128;
 const REFUSALS: u16 = 8;
 
 /// One word, always written whole: a part of it that was written is not there yet for whoever reads the
-/// whole, and has him wait (bench `gather`).
+/// whole, and has him wait.
 ///
 /// ```text
 ///  63      48 47      32 31      16 15       0

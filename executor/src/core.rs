@@ -367,7 +367,7 @@ impl Core {
 
     /// A batch is over, and somebody is ready: whether there is nothing to do but to poll them. Then the
     /// next turn begins here: a switch between two tasks, each of which wakes the other, is a turn, and
-    /// that was two thirds of its price (bench `yield1`).
+    /// that was two fifths of its price (bench `yield1`).
     #[inline]
     fn may_go_on(&self) -> bool {
         let goes_on = !self.attention.get() && !self.inbox.is_pending();
