@@ -89,6 +89,10 @@ fn run_serve(words: &[String]) -> Result<(), String> {
 fn run_limits(words: &[String]) -> Result<(), String> {
     let effort = Effort { quick: words.iter().any(|word| word == "--quick") };
     let names = lone_benches::network::WORKLOADS.iter().map(|workload| workload.name);
+    let is_known = |word: &&String| *word == "--quick" || names.clone().any(|name| name == **word);
+    if let Some(unknown) = words.iter().find(|word| !is_known(word)) {
+        return Err(format!("no workload {unknown:?} of the network\n{USAGE}"));
+    }
     let wanted = |name: &&str| {
         words.iter().all(|word| word == "--quick") || words.iter().any(|word| word == name)
     };
