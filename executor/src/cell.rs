@@ -48,9 +48,9 @@ use crate::cleanup::{CleanupErrors, Key};
 use crate::core::Core;
 use crate::join::JoinError;
 use crate::num::Num;
+use crate::kept_waker::KeptWaker;
 use crate::panicked::Panic;
 use crate::report;
-use crate::route::KeptWaker;
 use crate::task_id::{TaskId, TaskName};
 use crate::trace::{self, Event, Who};
 

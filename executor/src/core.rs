@@ -31,7 +31,7 @@ use crate::snapshot::Requests;
 use crate::task_id::TaskId;
 use crate::trace::{self, Event};
 use crate::waker::waker;
-use crate::{budget, report, route::KeptWaker};
+use crate::{budget, kept_waker::KeptWaker, report};
 
 mod ask;
 

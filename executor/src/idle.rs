@@ -24,7 +24,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
-use crate::route::KeptWaker;
+use crate::kept_waker::KeptWaker;
 use crate::trace;
 use crate::waker::running;
 

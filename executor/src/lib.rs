@@ -22,8 +22,8 @@
 //! | `schedule` | in which order do ready tasks run? |
 //! | `core` | what does a loop own that its tasks may reach? |
 //! | `spawn`, `current` | how does a task begin, and which one is running? |
-//! | `slots` | who lives behind a number? |
-//! | `num`, `waker`, `route` | what is a waker, and where does a wake go? |
+//! | `slots`, `growth` | who lives behind a number, and how much room do they take? |
+//! | `num`, `waker`, `route`, `kept_waker` | what is a waker, where does a wake go, and how is one kept? |
 //! | `cell`, `block` | what is a task in memory, and where? |
 //! | `join`, `cancelled`, `panicked` | how does a task end, and who learns of it? |
 //! | `cleanup` | what of it has to be awaited when a future is dropped? |
@@ -69,6 +69,7 @@ mod in_flight;
 mod inbox;
 mod join;
 mod num;
+mod kept_waker;
 mod pace;
 mod panicked;
 mod park;
@@ -104,13 +105,13 @@ pub use in_flight::{InFlight, is_clock_held};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub use num::Num;
 pub use panicked::Panic;
+pub use kept_waker::KeptWaker;
 pub use park::{Park, Release, ThreadPark, Unpark};
 pub use pinned::Pinned;
 pub use random::{Random, random_below};
 pub use registry::{LoopNumber, Outside, outside};
 pub use remote::{Closed, Remote, RemoteJoin};
 pub use remote_waker::RemoteWaker;
-pub use route::KeptWaker;
 pub use run_error::RunError;
 pub use schedule::{Choose, Left, Ready};
 pub use settings::{Settings, Statistics, Turn};

@@ -54,6 +54,11 @@ impl Num {
         self.0.get()
     }
 
+    /// The same, as what they never are not.
+    pub(crate) const fn non_zero(self) -> NonZeroU64 {
+        self.0
+    }
+
     /// Which loop of this process.
     pub(crate) const fn loop_index(self) -> u16 {
         (self.0.get() >> 48) as u16

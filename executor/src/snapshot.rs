@@ -22,7 +22,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::everybody::{Everybody, Waiting};
-use crate::route::KeptWaker;
+use crate::kept_waker::KeptWaker;
 use crate::task_id::TaskId;
 use crate::trace;
 use crate::waker::running;

@@ -27,9 +27,9 @@ use slab::Slab;
 
 use crate::core::Core;
 use crate::debug::Debug;
+use crate::kept_waker::KeptWaker;
 use crate::num::Num;
 use crate::registry::LoopNumber;
-use crate::route::KeptWaker;
 use crate::waker::running;
 
 /// So many turns a task may be polled without polling what is due to its future.

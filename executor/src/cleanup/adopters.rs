@@ -24,9 +24,9 @@ use slab::Slab;
 use super::{BoxError, CleanupErrors, Entry, Key, runner};
 use crate::cell::Task;
 use crate::core::Core;
+use crate::kept_waker::KeptWaker;
 use crate::num::Num;
 use crate::registry::LoopNumber;
-use crate::route::KeptWaker;
 use crate::task_id::TaskId;
 use crate::trace;
 
