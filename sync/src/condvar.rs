@@ -31,7 +31,7 @@ use std::time::Duration;
 use lone_executor::{Taken, trace};
 
 use crate::mutex::{Door, Relock};
-use crate::wait_list::{Handed, Place, Ticket, WaitList, assert_not_send, deliver_each};
+use crate::wait_list::{Handed, Place, Round, WaitList, assert_not_send, deliver_each};
 use waiting::Waiting;
 
 pub use wait::{CondvarWait, CondvarWaitTimeout, CondvarWaitWhile};
@@ -212,9 +212,12 @@ impl Condvar {
     ///
     /// asyncio: `condition.notify(count)`.
     pub fn notify_many(&self, count: usize) {
-        let later = self.waiters.borrow().next_ticket();
+        if count == 0 {
+            return;
+        }
+        let Some(round) = self.waiters.borrow_mut().begin_round() else { return };
         let mut left = count;
-        deliver_each(|| self.notify_next(&mut left, later));
+        deliver_each(|| self.notify_next(&mut left, round));
     }
 
     /// Notifies all who wait now. They get the lock one after the other, in order.
@@ -238,13 +241,15 @@ impl Condvar {
     }
 
     /// Notifies one after the other, until one of them is in at once and is to be told.
-    fn notify_next(&self, left: &mut usize, later: Ticket) -> Option<Handed> {
+    fn notify_next(&self, left: &mut usize, round: Round) -> Option<Handed> {
         while *left > 0 {
             *left -= 1;
             // Ends after the borrow has ended.
             let _held = trace::hold();
             let mut waiters = self.waiters.borrow_mut();
-            waiters.first_ticket().filter(|first| *first < later)?;
+            if !waiters.is_first_in(round) {
+                return None;
+            }
             let in_at_once = waiters.grant_with(|notice, notified| {
                 notice.door.line_up(&mut notice.lock, notice.who, notified)
             });

@@ -1,7 +1,7 @@
 //! Who waits, in which order, and what has been handed to whom? One list for every primitive.
 //!
 //! ```text
-//!   a future ── Place ── key ──► a node of the slab: parcel, waker, line of its await, ticket
+//!   a future ── Place ── key ──► a node of the slab: parcel, waker, line of its await, standing
 //!
 //!   first ─► node ⇄ node ⇄ node ⇄ node ⇄ node ◄─ last     in the order of their first poll
 //!            └─ granted ─┘   ▲  └── waiting ──┘
@@ -26,10 +26,15 @@
 //! - **No user code under a borrow.** The list never wakes, clones or drops a waker and never drops
 //!   a parcel: it returns them. [`Place`] and [`Handed`] are the halves that run outside of the
 //!   owner's borrow.
-//! - **Tickets never come round.** A key carries the ticket of its node: a stale one is noticed.
+//! - **A key is given back.** It is made by `join`, cannot be copied, and is used up by `remove`: so it
+//!   names its node, and no other.
+//! - **A round ends.** Who tells all that wait *now* begins a round, and serves those who joined in it or
+//!   before. Rounds are counted modulo 2^31, and that is enough: each serves the first in line at least, so
+//!   that nobody waits through more rounds than there were waiters before him, of which there are
+//!   [`MOST`] at most.
 //!
 //! Cost: join, grant, take and leave O(1); nothing is allocated once the slab has grown to the most that
-//! ever stood in it; a node without a parcel is 48 bytes. A wait of one of our own tasks looks at the list
+//! ever stood in it; a node without a parcel is 32 bytes, a place 16 (bench `mem_event`). A wait of one of our own tasks looks at the list
 //! three times: joining, granted, taking (bench `pingpong`).
 //!
 //! Where a wait list is used, what waits is kept out of line (`inline(never)`), so that what does not wait
@@ -49,13 +54,12 @@ mod tests;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::NonZeroU64;
 use std::panic::Location;
 use std::rc::Rc;
 
-use lone_executor::KeptWaker;
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::watch::{Due, Watch};
+use lone_executor::{KeptWaker, growth};
 use slab::Slab;
 
 pub(crate) use handed::{Handed, deliver_all, deliver_each};
@@ -64,6 +68,9 @@ pub(crate) use place::{Left, Place};
 /// "No node": the end of a line.
 const NONE: u32 = u32::MAX;
 
+/// How many a list has room for.
+const MOST: usize = 1 << 30;
+
 /// The waiters of one primitive.
 pub(crate) struct WaitList<P> {
     nodes: Slab<Node<P>>,
@@ -71,10 +78,10 @@ pub(crate) struct WaitList<P> {
     last: u32,
     /// Where those who wait begin, behind those who were granted.
     first_waiting: u32,
-    waiting: u32,
+    /// How many were granted something and have not come for it: those before `first_waiting`.
     granted: u32,
-    /// The ticket of whoever joins next: all who stand in it have earlier ones.
-    next: Ticket,
+    /// The round of whoever joins next.
+    round: Round,
     object: trace::Object,
     /// Nodes keep bare numbers of the loop that runs on this thread: the list stays here.
     _not_send: PhantomData<Rc<()>>,
@@ -84,24 +91,55 @@ struct Node<P> {
     parcel: P,
     waker: KeptWaker,
     site: &'static Location<'static>,
-    ticket: Ticket,
-    granted: bool,
+    standing: Standing,
     /// Debug mode watches whether what was granted is fetched.
     watch: Watch,
     previous: u32,
     next: u32,
 }
 
-/// When a waiter has joined: an earlier one is less than a later one. Given out once only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(NonZeroU64);
+/// In which round a waiter has joined, modulo 2^31.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Round(u32);
+
+impl Round {
+    const fn next(self) -> Round {
+        Round((self.0 + 1) & (u32::MAX >> 1))
+    }
+
+    /// Whether `self` is not later than `other`: they are less than 2^30 apart.
+    const fn is_by(self, other: Round) -> bool {
+        ((other.0 << 1).wrapping_sub(self.0 << 1) as i32) >= 0
+    }
+}
+
+/// A node's round, and whether it has been granted something.
+#[derive(Clone, Copy)]
+struct Standing(u32);
+
+impl Standing {
+    const GRANTED: u32 = 1 << 31;
+
+    const fn waiting(round: Round) -> Standing {
+        Standing(round.0)
+    }
+
+    const fn granted(self) -> Standing {
+        Standing(self.0 | Standing::GRANTED)
+    }
+
+    const fn is_granted(self) -> bool {
+        self.0 & Standing::GRANTED != 0
+    }
+
+    const fn round(self) -> Round {
+        Round(self.0 & !Standing::GRANTED)
+    }
+}
 
 /// Which node; neither `Copy` nor `Clone`, for it is valid until it is given back.
 #[derive(Debug)]
-struct Key {
-    index: u32,
-    ticket: Ticket,
-}
+struct Key(u32);
 
 impl<P> WaitList<P> {
     /// The waiters of `object`.
@@ -111,9 +149,8 @@ impl<P> WaitList<P> {
             first: NONE,
             last: NONE,
             first_waiting: NONE,
-            waiting: 0,
             granted: 0,
-            next: Ticket(NonZeroU64::MIN),
+            round: Round(0),
             object,
             _not_send: PhantomData,
         }
@@ -121,7 +158,7 @@ impl<P> WaitList<P> {
 
     /// How many wait; those who have been granted do not.
     pub(crate) fn len(&self) -> usize {
-        self.waiting as usize
+        self.nodes.len() - self.unclaimed()
     }
 
     /// How many were granted something and have not come for it.
@@ -142,17 +179,27 @@ impl<P> WaitList<P> {
 
     /// The line of the first who was granted something and has not come for it.
     pub(crate) fn first_unclaimed(&self) -> Option<&'static Location<'static>> {
-        self.nodes.get(self.first as usize).filter(|node| node.granted).map(|node| node.site)
+        self.nodes
+            .get(self.first as usize)
+            .filter(|node| node.standing.is_granted())
+            .map(|node| node.site)
     }
 
-    /// The ticket of whoever joins next: earlier ones are of those who wait now.
-    pub(crate) fn next_ticket(&self) -> Ticket {
-        self.next
+    /// Begins a round: all who wait now are of it or of an earlier one, and who joins from here on is not.
+    /// `None`: nobody waits. Serve the first in line at least.
+    pub(crate) fn begin_round(&mut self) -> Option<Round> {
+        if self.is_empty() {
+            return None;
+        }
+        let round = self.round;
+        self.round = round.next();
+        Some(round)
     }
 
-    /// The ticket of the first who waits.
-    pub(crate) fn first_ticket(&self) -> Option<Ticket> {
-        self.nodes.get(self.first_waiting as usize).map(|node| node.ticket)
+    /// Whether the first who waits did so when this round began.
+    pub(crate) fn is_first_in(&self, round: Round) -> bool {
+        let first = self.nodes.get(self.first_waiting as usize);
+        first.is_some_and(|first| first.standing.round().is_by(round))
     }
 
     /// Hands the first who waits whatever `hand` does to its parcel. `None`: nobody waits.
@@ -187,9 +234,8 @@ impl<P> WaitList<P> {
     pub(crate) fn grant_with<R>(&mut self, hand: impl FnOnce(&mut P, Handed) -> R) -> Option<R> {
         self.check();
         let node = self.nodes.get_mut(self.first_waiting as usize)?;
-        node.granted = true;
+        node.standing = node.standing.granted();
         self.first_waiting = node.next;
-        self.waiting -= 1;
         self.granted += 1;
         let handed = Handed { waker: node.waker.take(), object: self.object.label() };
         Some(hand(&mut node.parcel, handed))
@@ -200,22 +246,19 @@ impl<P> WaitList<P> {
     #[inline]
     fn join(&mut self, parcel: P, waker: KeptWaker, site: &'static Location<'static>) -> Key {
         self.check();
-        let ticket = self.next;
-        self.next = Ticket(ticket.0.saturating_add(1));
+        if self.nodes.len() == self.nodes.capacity() {
+            self.grow();
+        }
         let previous = self.last;
         let index = self.nodes.insert(Node {
             parcel,
             waker,
             site,
-            ticket,
-            granted: false,
+            standing: Standing::waiting(self.round),
             watch: Watch::NOTHING,
             previous,
             next: NONE,
         });
-        if index >= NONE as usize {
-            too_many();
-        }
         let index = index as u32;
         match self.nodes.get_mut(previous as usize) {
             Some(previous) => previous.next = index,
@@ -225,27 +268,29 @@ impl<P> WaitList<P> {
         if self.first_waiting == NONE {
             self.first_waiting = index;
         }
-        self.waiting += 1;
-        Key { index, ticket }
+        Key(index)
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.nodes.len();
+        assert!(len < MOST, "a wait list has room for {MOST} waiters");
+        self.nodes.reserve_exact(growth(len));
     }
 
     fn node(&self, key: &Key) -> &Node<P> {
-        let node = &self.nodes[key.index as usize];
-        debug_assert_eq!(node.ticket, key.ticket, "a stale key of node {}", key.index);
-        node
+        &self.nodes[key.0 as usize]
     }
 
     fn node_mut(&mut self, key: &Key) -> &mut Node<P> {
-        let node = &mut self.nodes[key.index as usize];
-        debug_assert_eq!(node.ticket, key.ticket, "a stale key of node {}", key.index);
-        node
+        &mut self.nodes[key.0 as usize]
     }
 
     /// Keeps `waker` for a node; returns the one before, to be dropped after the borrow.
     #[must_use = "drop it after the borrow has ended"]
     fn attach(&mut self, key: &Key, waker: KeptWaker) -> KeptWaker {
         let node = self.node_mut(key);
-        if node.granted {
+        if node.standing.is_granted() {
             return waker;
         }
         std::mem::replace(&mut node.waker, waker)
@@ -260,13 +305,21 @@ impl<P> WaitList<P> {
         }
     }
 
+    /// Takes out a node that was granted: what it was granted. Most of a node stays where it is.
+    #[inline(never)]
+    fn take(&mut self, key: Key) -> P {
+        let node = self.remove(key);
+        debug_assert!(node.standing.is_granted(), "it still waits");
+        debug_assert!(node.waker.is_nobody(), "a grant takes the waker");
+        node.parcel
+    }
+
     /// Takes a node out, wherever it stands.
     #[must_use = "drop it after the borrow has ended"]
-    #[inline]
-    fn remove(&mut self, key: &Key) -> Node<P> {
+    #[inline(always)] // Into `take` and `leave`, which want different parts of it: bench `event`.
+    fn remove(&mut self, Key(index): Key) -> Node<P> {
         self.check();
-        let mut node = self.nodes.remove(key.index as usize);
-        debug_assert_eq!(node.ticket, key.ticket, "a stale key of node {}", key.index);
+        let mut node = self.nodes.remove(index as usize);
         match self.nodes.get_mut(node.previous as usize) {
             Some(previous) => previous.next = node.next,
             None => self.first = node.next,
@@ -275,13 +328,10 @@ impl<P> WaitList<P> {
             Some(next) => next.previous = node.previous,
             None => self.last = node.previous,
         }
-        if node.granted {
+        if node.standing.is_granted() {
             self.granted -= 1;
-        } else {
-            self.waiting -= 1;
-            if self.first_waiting == key.index {
-                self.first_waiting = node.next;
-            }
+        } else if self.first_waiting == index {
+            self.first_waiting = node.next;
         }
         node.watch.end();
         node
@@ -292,7 +342,9 @@ impl<P> WaitList<P> {
     fn for_each_granted_behind(&mut self, key: &Key, mut f: impl FnMut(&mut P)) {
         let mut index = self.node(key).next;
         // Ends with the line, or with those who wait.
-        while let Some(node) = self.nodes.get_mut(index as usize).filter(|node| node.granted) {
+        while let Some(node) =
+            self.nodes.get_mut(index as usize).filter(|node| node.standing.is_granted())
+        {
             f(&mut node.parcel);
             index = node.next;
         }
@@ -300,8 +352,8 @@ impl<P> WaitList<P> {
 
     /// What can be said of the line without walking it.
     fn check(&self) {
-        let Self { first, last, first_waiting, waiting, granted, ref nodes, .. } = *self;
-        debug_assert_eq!((waiting + granted) as usize, nodes.len(), "each node stands in the line");
+        let Self { first, last, first_waiting, granted, ref nodes, .. } = *self;
+        let waiting = nodes.len() - granted as usize;
         debug_assert_eq!(first == NONE, nodes.is_empty(), "the first is {first}");
         debug_assert_eq!(last == NONE, nodes.is_empty(), "the last is {last}");
         debug_assert_eq!(
@@ -313,14 +365,9 @@ impl<P> WaitList<P> {
     }
 }
 
-#[cold]
-fn too_many() -> ! {
-    panic!("a wait list has room for 4,294,967,295 waiters")
-}
-
 impl<P> fmt::Debug for WaitList<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} waiting", self.waiting)?;
+        write!(f, "{} waiting", self.len())?;
         if self.granted > 0 {
             write!(f, ", {} granted", self.granted)?;
         }

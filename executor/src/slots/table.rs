@@ -19,6 +19,7 @@
 
 use super::{GENERATION, LAST_GENERATION, MAX_SLOTS, NO_GROUP};
 use crate::cell::Task;
+use crate::growth::growth;
 use crate::num::Num;
 
 /// "No slot": the end of the vacant ones.
@@ -33,7 +34,8 @@ pub(super) struct Slot {
 pub(super) struct Table {
     slots: Vec<Slot>,
     /// How many clones of each slot's waker somebody else's code holds. Signed: a clone made elsewhere
-    /// may be counted after its end, which has come here first. Apart, for as a rule there are none.
+    /// may be counted after its end, which has come here first. Apart, for as a rule there are none: as
+    /// long as the last slot that has had one.
     clones: Vec<i32>,
     /// Which member of its group each child is; as long as the last slot that a child has had.
     members: Vec<u32>,
@@ -85,8 +87,11 @@ impl Table {
         if self.is_full() {
             return None;
         }
-        self.vacant = self.slots.len() as u32;
-        self.clones.push(0);
+        let len = self.slots.len();
+        self.vacant = len as u32;
+        if len == self.slots.capacity() {
+            self.slots.reserve_exact(growth(len));
+        }
         self.slots.push(Slot { mark: self.first_generation, link: NO_SLOT, task: None });
         Some(())
     }
@@ -143,6 +148,9 @@ impl Table {
     /// The count of clones of a number that this table has given out.
     #[inline]
     pub(super) fn clones(&mut self, num: Num) -> &mut i32 {
+        if self.clones.len() <= num.slot() {
+            self.clones.resize(self.slots.len(), 0);
+        }
         &mut self.clones[num.slot()]
     }
 

@@ -57,18 +57,11 @@ pub(crate) fn deliver_each(next: impl FnMut() -> Option<Handed>) {
 
 /// Grants all who wait now, as they are, one by one; who joins meanwhile is not concerned.
 pub(crate) fn deliver_all<S, P>(cell: &RefCell<S>, list: impl Fn(&mut S) -> &mut WaitList<P>) {
-    let later = {
-        let mut state = cell.borrow_mut();
-        let list = list(&mut state);
-        if list.is_empty() {
-            return;
-        }
-        list.next
-    };
+    let round = list(&mut cell.borrow_mut()).begin_round();
+    let Some(round) = round else { return };
     deliver_each(|| {
         let mut state = cell.borrow_mut();
         let list = list(&mut state);
-        let concerned = list.first_ticket().is_some_and(|first| first < later);
-        if concerned { list.grant(|_| ()) } else { None }
+        if list.is_first_in(round) { list.grant(|_| ()) } else { None }
     });
 }

@@ -145,7 +145,7 @@ impl Place {
         let (granted, kept) = {
             let mut state = cell.borrow_mut();
             let node = list(&mut state).node(key);
-            (node.granted, node.waker.will_wake(cx.waker()))
+            (node.standing.is_granted(), node.waker.will_wake(cx.waker()))
         };
         if granted {
             return Poll::Ready(());
@@ -160,7 +160,7 @@ impl Place {
                 trace::emit(|| list(&mut cell.borrow_mut()).describe_wait(who));
             }
             drop(before);
-            if list(&mut cell.borrow_mut()).node(key).granted {
+            if list(&mut cell.borrow_mut()).node(key).standing.is_granted() {
                 return Poll::Ready(());
             }
         }
@@ -177,7 +177,7 @@ impl Place {
     /// Whether it has been granted something.
     #[inline]
     pub(crate) fn is_granted<P>(&self, list: &WaitList<P>) -> bool {
-        self.key.as_ref().is_some_and(|key| list.node(key).granted)
+        self.key.as_ref().is_some_and(|key| list.node(key).standing.is_granted())
     }
 
     /// Shows `f` what has been granted to those behind this one, in order; it has been granted as well.
@@ -196,11 +196,7 @@ impl Place {
     /// Takes what was granted: after [`Place::poll_unsaid`] was ready, and no user code has run since.
     #[inline]
     pub(crate) fn take<P>(&mut self, list: &mut WaitList<P>) -> P {
-        let key = self.key.take().expect("it has been granted");
-        let node = list.remove(&key);
-        debug_assert!(node.granted, "node {} still waits", key.index);
-        debug_assert!(node.waker.is_nobody(), "a grant takes the waker");
-        node.parcel
+        list.take(self.key.take().expect("it has been granted"))
     }
 
     /// Gives up the place, for the future is being dropped. `None`: it had none.
@@ -214,9 +210,9 @@ impl Place {
         let (node, object) = {
             let mut state = cell.borrow_mut();
             let list = list(&mut state);
-            (list.remove(&key), list.object.label())
+            (list.remove(key), list.object.label())
         };
-        if node.granted {
+        if node.standing.is_granted() {
             return Some(Left::Granted(node.parcel));
         }
         trace::emit(|| Event::Leave {
