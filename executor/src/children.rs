@@ -306,6 +306,7 @@ impl Batch<'_> {
     /// The next child to poll; `None`: the batch is done. Those that are woken or added meanwhile
     /// are left for the next poll of the group, which their wakes have asked for.
     #[expect(clippy::should_implement_trait, reason = "the children are polled between two calls")]
+    #[inline]
     pub fn next(&mut self) -> Option<Child> {
         while self.left > 0 {
             self.left -= 1;

@@ -467,6 +467,12 @@ impl Core {
     }
 
     /// [6] wake by value, where nothing is out of the ordinary: a clone has gone with it. `false`: nothing
+    /// [6] wake of a child, where nothing is out of the ordinary. `false`: use [`Core::wake`].
+    #[inline]
+    pub(crate) fn wake_child_fast(&self, num: Num) -> bool {
+        cfg!(not(feature = "trace")) && self.slots.borrow_mut().wake_child_fast(num)
+    }
+
     /// was done.
     #[inline]
     pub(crate) fn wake_and_drop_fast(&self, num: Num) -> bool {

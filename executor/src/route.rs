@@ -45,9 +45,17 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
     }
 }
 
-/// A child, somebody who is queued already or has ended, or another loop's.
+/// A child, as a rule; somebody who is queued already or has ended, or another loop's.
 #[inline(never)]
 fn wake_slow(num: Num) {
+    let done = running(|core| core.index() == num.loop_index() && core.wake_child_fast(num));
+    if done != Some(true) {
+        wake_slower(num);
+    }
+}
+
+#[inline(never)]
+fn wake_slower(num: Num) {
     let here = running(|core| (core.index() == num.loop_index()).then(|| core.wake(num)));
     match here.flatten() {
         Some(None) => {}

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::places::Places;
-use super::{CHILD, NO_GROUP, QUEUED, Slots, Woken};
+use super::{CHILD, NO_GROUP, QUEUED, Slot, Slots, Woken};
 use crate::num::Num;
 
 /// Where the walk up from a child has ended.
@@ -55,6 +55,31 @@ pub(super) struct Group {
 }
 
 impl Slots {
+    /// [6] wake of a child, where nothing is out of the ordinary: it is alive and not queued, and whoever
+    /// polls its group is queued already, for a sibling. `false`: nothing was done, use [`Slots::wake`].
+    ///
+    /// It calls nothing: 80 of 650 instructions less a child that waits once (bench `join_yield`).
+    #[inline]
+    pub(crate) fn wake_child_fast(&mut self, num: Num) -> bool {
+        let Slots { table, groups, .. } = self;
+        let Some(slot) = table.get(num.slot()) else { return false };
+        if slot.mark != num.generation() | CHILD {
+            return false;
+        }
+        let Some(Group { parent: Parent::Ours(parent), ready, .. }) =
+            groups.get_mut(slot.link as usize)
+        else {
+            return false;
+        };
+        let is_queued = |slot: &Slot| slot.mark & !CHILD == parent.generation() | QUEUED;
+        if !table.get(parent.slot()).is_some_and(is_queued) || ready.len() == ready.capacity() {
+            return false;
+        }
+        ready.push_back(table.member(num));
+        table.of(num).mark = num.generation() | CHILD | QUEUED;
+        true
+    }
+
     /// Walks up from a child that has just been queued, until it meets what is queued already.
     #[cold]
     pub(crate) fn walk_up(&mut self, child: Num) -> Top {
@@ -217,6 +242,7 @@ impl Slots {
     }
 
     /// The next member to poll, with its number; `None` if its turn was of one that has ended.
+    #[inline]
     pub(crate) fn next_member(&mut self, group: u32, seq: u64) -> Option<(u32, Num)> {
         let group = self.groups.get_mut(group as usize).filter(|group| group.seq == seq)?;
         let member = group.ready.pop_front()?;
@@ -242,6 +268,7 @@ impl Slots {
         self.end_child(num);
     }
 
+    #[inline]
     fn end_child(&mut self, num: Num) {
         self.raise(num);
         // A child's future belongs to its parent: nothing of a child is left here.
