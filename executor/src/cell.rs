@@ -32,6 +32,7 @@
 //! `catch_unwind` (0.5 ns).
 
 use std::alloc::Layout;
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Display;
 use std::future::Future;
@@ -47,8 +48,8 @@ use crate::cancelled::Cancelled;
 use crate::cleanup::{CleanupErrors, Key};
 use crate::core::Core;
 use crate::join::JoinError;
-use crate::num::Num;
 use crate::kept_waker::KeptWaker;
+use crate::num::Num;
 use crate::panicked::Panic;
 use crate::report;
 use crate::task_id::{TaskId, TaskName};
@@ -204,61 +205,110 @@ impl<F: Future> TaskCell<F> {
             // SAFETY: *Holder only*: the state is Running, so the stage holds the future, and this
             // is the only reference to it.
             let future = unsafe { &mut *Self::future(cell) };
-            // SAFETY: the block never moves, and `finish` drops the future in place: it is pinned.
+            // SAFETY: the block never moves, and `end_future` drops the future in place: it is pinned.
             unsafe { Pin::new_unchecked(future) }.poll(cx)
         }));
-        let outcome = match polled {
+        match polled {
             Ok(Poll::Pending) => return false,
-            Ok(Poll::Ready(output)) => Ok(output),
+            // SAFETY: this function's contract is `complete`'s.
+            Ok(Poll::Ready(output)) => unsafe { Self::complete(cell, output, core) },
             Err(payload) => {
                 // SAFETY: the header is valid while the task has an owner, and the caller is one.
                 let header = unsafe { cell.as_ref() };
-                Err(JoinError::Panicked(Panic::new(Task::describe_header(header), payload)))
+                let panic = Panic::new(Task::describe_header(header), payload);
+                // SAFETY: this function's contract is `stop`'s.
+                unsafe { Self::stop(cell, JoinError::Panicked(panic), core) };
             }
-        };
-        // SAFETY: this function's contract is `finish`'s.
-        unsafe { Self::finish(cell, outcome, core) };
+        }
         true
     }
 
-    unsafe fn stop(cell: NonNull<Header>, why: JoinError, core: &Core) {
-        // SAFETY: this function's contract is `finish`'s.
-        unsafe { Self::finish(cell, Err(why), core) };
-    }
-
-    /// Running → Dropping → Done: raises the number, drops the future in place, then writes the outcome.
+    /// Running → Done, with an output.
+    ///
+    /// Not inlined: it would cost every poll the registers that it needs (bench `yield1000`). Apart from
+    /// `stop`, so that the output comes in registers: an outcome that is put together in memory word by
+    /// word, and moved from there as a whole, has to wait until it is there (a sixth of bench `spawn10k`).
     ///
     /// # Safety
     ///
     /// The state is Running and the caller set it.
-    #[inline(never)] // It would cost every poll the registers that it needs: bench `yield1000`.
-    unsafe fn finish(
-        cell: NonNull<Header>,
-        mut outcome: Result<F::Output, JoinError>,
-        core: &Core,
-    ) {
+    #[inline(never)]
+    unsafe fn complete(cell: NonNull<Header>, output: F::Output, core: &Core) {
+        // SAFETY: this function's contract is `end_future`'s, and the future is gone then.
+        unsafe {
+            match Self::end_future(cell, core) {
+                Ok(()) => Self::leave(cell, Ok(output)),
+                Err(payload) => Self::leave_panicked(cell, Ok(output), payload),
+            }
+        }
+    }
+
+    #[cold]
+    unsafe fn stop(cell: NonNull<Header>, why: JoinError, core: &Core) {
+        // SAFETY: this function's contract is `end_future`'s, and the future is gone then.
+        unsafe {
+            match Self::end_future(cell, core) {
+                Ok(()) => Self::leave(cell, Err(why)),
+                Err(payload) => Self::leave_panicked(cell, Err(why), payload),
+            }
+        }
+    }
+
+    /// Running → Dropping: raises the number, and drops the future in place. Returns what that panics with.
+    ///
+    /// # Safety
+    ///
+    /// The state is Running and the caller set it.
+    #[inline]
+    unsafe fn end_future(cell: NonNull<Header>, core: &Core) -> std::thread::Result<()> {
         // SAFETY: the header is valid while the task has an owner, and the caller is one.
         let header = unsafe { cell.as_ref() };
         header.state.set(State::Dropping);
         core.raise(header.num);
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
+        catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: *Holder only*: the future is whole, is dropped once, here, and is not
             // touched again, also if its destructor panics half way.
             unsafe { ptr::drop_in_place(Self::future(cell)) };
-        }));
-        if let Err(payload) = dropped {
-            let panic = Panic::new(Task::describe_header(header), payload);
-            if matches!(outcome, Err(JoinError::Panicked(_))) {
-                // The body's own panic is the outcome: this one has no other reader.
-                report::unread_panic(&panic);
-            } else {
-                let instead = Err(JoinError::Panicked(panic));
-                let mut unread = std::mem::replace(&mut outcome, instead);
-                // SAFETY: *Typed once*: it is the outcome of a `TaskCell<F>`, and initialised.
-                unsafe { report_unread(header, NonNull::from(&mut unread).cast()) };
-                discard(unread, header);
-            }
+        }))
+    }
+
+    /// The destructor of the future has panicked: its panic is the outcome, unless the body's is.
+    ///
+    /// # Safety
+    ///
+    /// As [`TaskCell::leave`].
+    #[cold]
+    unsafe fn leave_panicked(
+        cell: NonNull<Header>,
+        mut outcome: Result<F::Output, JoinError>,
+        payload: Box<dyn Any + Send>,
+    ) {
+        // SAFETY: the header is valid while the task has an owner, and the caller is one.
+        let header = unsafe { cell.as_ref() };
+        let panic = Panic::new(Task::describe_header(header), payload);
+        if matches!(outcome, Err(JoinError::Panicked(_))) {
+            // The body's own panic is the outcome: this one has no other reader.
+            report::unread_panic(&panic);
+        } else {
+            let instead = Err(JoinError::Panicked(panic));
+            let mut unread = std::mem::replace(&mut outcome, instead);
+            // SAFETY: *Typed once*: it is the outcome of a `TaskCell<F>`, and initialised.
+            unsafe { report_unread(header, NonNull::from(&mut unread).cast()) };
+            discard(unread, header);
         }
+        // SAFETY: this function's contract is `leave`'s.
+        unsafe { Self::leave(cell, outcome) };
+    }
+
+    /// Dropping → Done.
+    ///
+    /// # Safety
+    ///
+    /// The state is Dropping, the caller set it, and the future is gone.
+    #[inline]
+    unsafe fn leave(cell: NonNull<Header>, outcome: Result<F::Output, JoinError>) {
+        // SAFETY: the header is valid while the task has an owner, and the caller is one.
+        let header = unsafe { cell.as_ref() };
         trace::emit(|| end_of(header.id, outcome.as_ref().err()));
         // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
         unsafe { ptr::write(Self::output(cell), outcome) };
