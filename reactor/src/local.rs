@@ -14,6 +14,7 @@
 //! carried out of it first.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ use crate::time::{Enclosing, Instant};
 use crate::timers::Timers;
 
 thread_local! {
-    /// The reactor of the loop that runs on this thread.
-    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// The reactor of the loop that runs on this thread. Without a destructor, which would have each access
+    /// ask whether it has run; there is nothing to drop, for whoever enters leaves.
+    static LOCAL: ManuallyDrop<RefCell<Option<Rc<Local>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 pub(crate) struct Local {
@@ -90,10 +93,7 @@ impl Local {
 /// Calls `f` with the reactor of the loop that runs on this thread. `f` must not run user code.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Rc<Local>) -> R) -> Option<R> {
-    LOCAL
-        .try_with(|local| local.try_borrow().ok().and_then(|local| local.as_ref().map(f)))
-        .ok()
-        .flatten()
+    LOCAL.with(|local| local.try_borrow().ok().and_then(|local| local.as_ref().map(f)))
 }
 
 /// As [`with`], but only if that loop has this number.
@@ -105,7 +105,7 @@ pub(crate) fn with_number<R>(number: LoopNumber, f: impl FnOnce(&Rc<Local>) -> R
 /// Makes `local` the reactor of this thread until the guard is dropped.
 pub(crate) fn enter(local: &Rc<Local>, number: LoopNumber) -> Entered {
     local.number.set(Some(number));
-    let before = LOCAL.try_with(|cell| cell.replace(Some(local.clone()))).ok().flatten();
+    let before = LOCAL.with(|cell| cell.replace(Some(local.clone())));
     Entered { before, _deadlines: Enclosing::nothing() }
 }
 
@@ -120,7 +120,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let before = self.before.take();
         // Taken out first, dropped after the borrow has ended.
-        let local = LOCAL.try_with(|cell| cell.replace(before));
+        let local = LOCAL.with(|cell| cell.replace(before));
         drop(local);
     }
 }

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 
 use lone_executor::{KeptWaker, LoopNumber, Release, outside, trace};
 
-use crate::local;
+use crate::clock::Clock;
+use crate::local::{self, Local};
 use crate::time::Instant;
 use crate::wheel::{TimerId, Wheel};
 
@@ -57,12 +58,13 @@ impl Timers {
         waker
     }
 
-    fn arm(&mut self, deadline: Instant, now: Instant, waker: KeptWaker) -> TimerId {
-        let who = waker.who().unwrap_or(trace::Who::Unknown);
+    fn arm(&mut self, deadline: Instant, clock: &Clock, waker: KeptWaker) -> TimerId {
         let id = self.wheel.insert(deadline.as_nanos(), waker);
         trace::emit(|| {
+            let who = self.wheel.get_mut(id).and_then(|waker| waker.who());
+            let who = who.unwrap_or(trace::Who::Unknown);
             let (level, slot) = self.wheel.place(id).unwrap_or_default();
-            let wait = deadline.duration_since(now);
+            let wait = deadline.duration_since(clock.now());
             trace::Event::Arm { timer: id.seq(), who, wait, level, slot }
         });
         id
@@ -110,7 +112,21 @@ impl Alarm {
     pub fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         match self.home {
             Some(home) => Alarm::poll_set(home, cx),
-            None => self.set(|_| deadline, cx),
+            None => self.set(|local| (deadline > local.clock().now()).then_some(deadline), cx),
+        }
+    }
+
+    /// As [`Alarm::poll`], for a deadline that was in the future a moment ago: that spares a reading of the
+    /// clock. Should it have passed meanwhile, the alarm rings when the loop looks next.
+    ///
+    /// # Panics
+    ///
+    /// As [`Alarm::poll`].
+    #[inline]
+    pub(crate) fn poll_ahead(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        match self.home {
+            Some(home) => Alarm::poll_set(home, cx),
+            None => self.set(|_| Some(deadline), cx),
         }
     }
 
@@ -127,22 +143,29 @@ impl Alarm {
     ) -> Poll<()> {
         match self.home {
             Some(home) => Alarm::poll_set(home, cx),
-            None => self.set(make, cx),
+            // A fresh reading: with one that is older, the alarm could ring early.
+            None => self.set(
+                |local| {
+                    let now = local.clock().now();
+                    Some(make(now)).filter(|deadline| *deadline > now)
+                },
+                cx,
+            ),
         }
     }
 
-    fn set(&mut self, make: impl FnOnce(Instant) -> Instant, cx: &mut Context<'_>) -> Poll<()> {
+    /// Sets it to what `make` says; `None`: the deadline has passed.
+    fn set(
+        &mut self,
+        make: impl FnOnce(&Local) -> Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let _held = trace::hold();
-        let mut waker = Some(KeptWaker::new(cx.waker()));
+        let mut waker = KeptWaker::new(cx.waker());
         let set = local::with(|local| {
-            // A fresh reading: with one that is older, the alarm could ring early.
-            let now = local.clock().now();
-            let deadline = make(now);
-            if deadline <= now {
-                return None;
-            }
-            let waker = waker.take()?;
-            Some((local.number(), local.timers.borrow_mut().arm(deadline, now, waker)))
+            let deadline = make(local)?;
+            let id = local.timers.borrow_mut().arm(deadline, local.clock(), waker.take());
+            Some((local.number(), id))
         });
         // A foreign one that was not needed: its destructor is user code, and no borrow is held.
         drop(waker);

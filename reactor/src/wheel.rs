@@ -29,7 +29,7 @@
 //!
 //!  Once 0|8|5 has fired, the earliest deadline is 4|0|0. As elapsed moves there, slot 4 of
 //!  level 2 *cascades*: 4|0|0 sinks to level 0, slot 0, and is due; 4|7|9 to level 1, slot 7.
-//!  No other slot is touched.
+//!  No other slot is touched. Were 4|0|0 alone in its slot, it would fire from where it lies.
 //! ```
 //!
 //! # Guaranteed
@@ -114,10 +114,15 @@ pub(crate) struct Wheel<T> {
     elapsed: u64,
     /// The `seq` of the next timer.
     next_seq: u64,
-    levels: [Level; LEVELS],
-    /// `LEVELS * SLOTS` slots, indexed by `Place::index`; boxed, since 11 KiB is much to move.
-    slots: Box<[Slot]>,
+    grid: Grid,
     nodes: Slab<Node<T>>,
+}
+
+/// The slots of all levels, without the timers in them.
+struct Grid {
+    levels: [Level; LEVELS],
+    /// Indexed by `Place::index`; boxed, since 11 KiB is much to move.
+    slots: Box<[Slot; LEVELS * SLOTS]>,
 }
 
 /// One timer. Its place is not stored (invariant Place): recomputing it takes a few instructions,
@@ -188,8 +193,10 @@ impl<T> Wheel<T> {
         Wheel {
             elapsed: start,
             next_seq: 0,
-            levels: [Level { occupied: 0, stale: 0 }; LEVELS],
-            slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
+            grid: Grid {
+                levels: [Level { occupied: 0, stale: 0 }; LEVELS],
+                slots: Box::new([Slot::EMPTY; LEVELS * SLOTS]),
+            },
             nodes: Slab::new(),
         }
     }
@@ -219,9 +226,12 @@ impl<T> Wheel<T> {
             Ok(key) if key != NONE => key,
             _ => panic!("more than {NONE} timers at once: is something leaking them?"),
         };
-        entry.insert(Node { deadline, seq, prev: NONE, next: NONE, item });
+        let prev = self.grid.attach(Place::of(deadline, self.elapsed), key, deadline);
+        entry.insert(Node { deadline, seq, prev, next: NONE, item });
         self.next_seq += 1;
-        self.append(key);
+        if prev != NONE {
+            self.nodes[prev as usize].next = key;
+        }
         TimerId { key, seq }
     }
 
@@ -234,7 +244,7 @@ impl<T> Wheel<T> {
     /// Takes a timer out before it fires; `None` if it has fired or was removed.
     pub(crate) fn remove(&mut self, id: TimerId) -> Option<T> {
         let node = self.nodes.get(id.key as usize)?;
-        (node.seq == id.seq).then(|| self.unlink(id.key).item)
+        if node.seq == id.seq { Some(self.unlink(id.key).item) } else { None }
     }
 
     /// The level and slot in which a timer lies, for traces and pictures.
@@ -246,15 +256,20 @@ impl<T> Wheel<T> {
 
     /// The earliest deadline of all. `&mut`, since it may have to refresh a slot's minimum.
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
-        let level = self.levels.iter().position(|level| level.occupied != 0)?;
-        let slot = self.levels[level].occupied.trailing_zeros();
+        self.first().map(|(_, deadline)| deadline)
+    }
+
+    /// The earliest deadline of all, and where it lies: invariant Front.
+    fn first(&mut self) -> Option<(Place, u64)> {
+        let level = self.grid.levels.iter().position(|level| level.occupied != 0)?;
+        let slot = self.grid.levels[level].occupied.trailing_zeros();
         let place = Place::new(level, slot as usize);
-        if self.levels[level].stale & place.bit() != 0 {
+        if self.grid.levels[level].stale & place.bit() != 0 {
             self.refresh_minimum(place);
         }
-        let deadline = self.slots[place.index()].min;
+        let deadline = self.grid.slots[place.index()].min;
         debug_assert!(deadline >= self.elapsed, "Past: {deadline} is before {}", self.elapsed);
-        Some(deadline)
+        Some((place, deadline))
     }
 
     /// Takes out the next timer whose deadline is at `now` or earlier, with its deadline.
@@ -265,19 +280,31 @@ impl<T> Wheel<T> {
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<(TimerId, u64, T)> {
         // More timers of the deadline that fired last, or such as were late at registration, lie
         // at level 0 already. They need no search.
-        if self.levels[0].occupied & Place::of(self.elapsed, self.elapsed).bit() == 0 {
-            match self.next_deadline() {
-                Some(deadline) if deadline <= now => self.advance(deadline),
-                _ => {
-                    self.advance(now.max(self.elapsed));
-                    return None;
-                }
-            }
+        let here = Place::of(self.elapsed, self.elapsed);
+        if self.grid.levels[0].occupied & here.bit() != 0 {
+            return Some(self.pop(self.grid.slots[here.index()].head));
         }
-        let key = self.slots[Place::of(self.elapsed, self.elapsed).index()].head;
+        let (place, deadline) = match self.first() {
+            Some(first) if first.1 <= now => first,
+            _ => {
+                self.advance(now.max(self.elapsed));
+                return None;
+            }
+        };
+        let Slot { head, tail, .. } = self.grid.slots[place.index()];
+        if head == tail {
+            // Alone in its slot: it need not sink, and nobody else has to.
+            let due = self.pop(head);
+            self.elapsed = deadline;
+            return Some(due);
+        }
+        self.advance(deadline);
+        Some(self.pop(self.grid.slots[Place::of(deadline, deadline).index()].head))
+    }
+
+    fn pop(&mut self, key: u32) -> (TimerId, u64, T) {
         let Node { deadline, seq, item, .. } = self.unlink(key);
-        debug_assert_eq!(deadline, self.elapsed, "a slot of level 0 holds one deadline");
-        Some((TimerId { key, seq }, deadline, item))
+        (TimerId { key, seq }, deadline, item)
     }
 
     /// Moves `elapsed` on, past no deadline, and cascades the one slot that this concerns.
@@ -287,18 +314,19 @@ impl<T> Wheel<T> {
         debug_assert!(self.is_clear_before(place), "{to} ({place:?}) would pass a deadline");
         self.elapsed = to;
         // A slot of level 0 has nowhere to sink to, and holds `to` itself and nothing else.
-        if place.level > 0 && self.levels[usize::from(place.level)].occupied & place.bit() != 0 {
+        if place.level > 0 && self.grid.levels[usize::from(place.level)].occupied & place.bit() != 0
+        {
             self.cascade(place);
         }
     }
 
     /// Re-inserts the timers of a slot, in order, as seen from the new `elapsed`.
     fn cascade(&mut self, place: Place) {
-        let level = &mut self.levels[usize::from(place.level)];
+        let level = &mut self.grid.levels[usize::from(place.level)];
         // It is the first slot, whose minimum `pop_due` has asked for before it moved `elapsed`.
         debug_assert!(level.stale & place.bit() == 0, "Minimum: stale at {place:?}");
         level.occupied &= !place.bit();
-        let mut key = mem::replace(&mut self.slots[place.index()], Slot::EMPTY).head;
+        let mut key = mem::replace(&mut self.grid.slots[place.index()], Slot::EMPTY).head;
         // Ends: each node goes to a lower level, so the list in hand only gets shorter.
         while key != NONE {
             let next = self.nodes[key as usize].next;
@@ -316,93 +344,109 @@ impl<T> Wheel<T> {
     /// Puts a node that is in no list at the tail of the slot where it belongs.
     fn append(&mut self, key: u32) -> Place {
         let node = &mut self.nodes[key as usize];
-        let deadline = node.deadline;
-        let place = Place::of(deadline, self.elapsed);
-        let slot = &mut self.slots[place.index()];
-        let level = &mut self.levels[usize::from(place.level)];
-        debug_assert_eq!(slot.head != NONE, level.occupied & place.bit() != 0, "Bits: {place:?}");
-
-        let tail = mem::replace(&mut slot.tail, key);
+        let place = Place::of(node.deadline, self.elapsed);
+        let tail = self.grid.attach(place, key, node.deadline);
         node.prev = tail;
         node.next = NONE;
-        level.occupied |= place.bit();
-        // Below a stale minimum there is nothing either: what is this low is the least, for sure.
-        if deadline <= slot.min {
-            slot.min = deadline;
-            level.stale &= !place.bit();
-        }
-        if tail == NONE {
-            slot.head = key;
-        } else {
+        if tail != NONE {
             self.nodes[tail as usize].next = key;
         }
         place
     }
 
     /// Takes a node out of its list and out of the slab.
+    #[inline]
     fn unlink(&mut self, key: u32) -> Node<T> {
-        let node = self.nodes.remove(key as usize);
-        let place = Place::of(node.deadline, self.elapsed);
-        let slot = &mut self.slots[place.index()];
-        let level = &mut self.levels[usize::from(place.level)];
-        debug_assert!(level.occupied & place.bit() != 0, "Bits: {place:?}");
-        debug_assert!(slot.min <= node.deadline, "Minimum: {} > {}", slot.min, node.deadline);
-
+        let Node { deadline, prev, next, .. } = self.nodes[key as usize];
         // A neighbour with the same deadline keeps the minimum true. Ties are common (a virtual
         // clock makes them by the thousand) and mostly stand side by side; without this, removing
         // them one by one, with a park after each, would walk the slot each time.
         let mut has_tie = false;
-        if node.prev == NONE {
-            slot.head = node.next;
-        } else {
-            let prev = &mut self.nodes[node.prev as usize];
-            prev.next = node.next;
-            has_tie |= prev.deadline == node.deadline;
+        if prev != NONE {
+            let before = &mut self.nodes[prev as usize];
+            before.next = next;
+            has_tie |= before.deadline == deadline;
         }
-        if node.next == NONE {
-            slot.tail = node.prev;
-        } else {
-            let next = &mut self.nodes[node.next as usize];
-            next.prev = node.prev;
-            has_tie |= next.deadline == node.deadline;
+        if next != NONE {
+            let after = &mut self.nodes[next as usize];
+            after.prev = prev;
+            has_tie |= after.deadline == deadline;
         }
-
-        if slot.head == NONE {
-            *slot = Slot::EMPTY;
-            level.occupied &= !place.bit();
-            level.stale &= !place.bit();
-        } else if node.deadline == slot.min && !has_tie {
-            level.stale |= place.bit();
-        }
-        node
+        self.grid.detach(Place::of(deadline, self.elapsed), [prev, next], deadline, has_tie);
+        self.nodes.remove(key as usize)
     }
 
     /// Walks an occupied slot to find its least deadline again.
     fn refresh_minimum(&mut self, place: Place) {
         let mut least = u64::MAX;
-        let mut key = self.slots[place.index()].head;
+        let mut key = self.grid.slots[place.index()].head;
         // Ends: lists are linked without cycles, and each holds `len()` nodes at most.
         while key != NONE {
             let node = &self.nodes[key as usize];
             least = least.min(node.deadline);
             key = node.next;
         }
-        let slot = &mut self.slots[place.index()];
+        let slot = &mut self.grid.slots[place.index()];
         debug_assert!(least >= slot.min, "Minimum: {least} is below the bound {}", slot.min);
         slot.min = least;
-        self.levels[usize::from(place.level)].stale &= !place.bit();
+        self.grid.levels[usize::from(place.level)].stale &= !place.bit();
     }
 
     /// Whether levels below `place`, and the slots before it in its own level, are all empty.
     fn is_clear_before(&self, place: Place) -> bool {
-        let (below, here) = self.levels.split_at(usize::from(place.level));
+        let (below, here) = self.grid.levels.split_at(usize::from(place.level));
         below.iter().all(|level| level.occupied == 0) && here[0].occupied & (place.bit() - 1) == 0
+    }
+}
+
+impl Grid {
+    /// Makes `key` the last one of a slot; returns who was it before.
+    #[inline]
+    fn attach(&mut self, place: Place, key: u32, deadline: u64) -> u32 {
+        let slot = &mut self.slots[place.index()];
+        let level = &mut self.levels[usize::from(place.level)];
+        debug_assert_eq!(slot.head != NONE, level.occupied & place.bit() != 0, "Bits: {place:?}");
+        level.occupied |= place.bit();
+        // Below a stale minimum there is nothing either: what is this low is the least, for sure.
+        if deadline <= slot.min {
+            slot.min = deadline;
+            level.stale &= !place.bit();
+        }
+        let tail = mem::replace(&mut slot.tail, key);
+        if tail == NONE {
+            slot.head = key;
+        }
+        tail
+    }
+
+    /// Takes one out of a slot, from between these neighbours.
+    #[inline]
+    fn detach(&mut self, place: Place, [prev, next]: [u32; 2], deadline: u64, has_tie: bool) {
+        let slot = &mut self.slots[place.index()];
+        let level = &mut self.levels[usize::from(place.level)];
+        debug_assert!(level.occupied & place.bit() != 0, "Bits: {place:?}");
+        debug_assert!(slot.min <= deadline, "Minimum: {} > {deadline}", slot.min);
+        if prev == NONE && next == NONE {
+            *slot = Slot::EMPTY;
+            level.occupied &= !place.bit();
+            level.stale &= !place.bit();
+            return;
+        }
+        if prev == NONE {
+            slot.head = next;
+        }
+        if next == NONE {
+            slot.tail = prev;
+        }
+        if deadline == slot.min && !has_tie {
+            level.stale |= place.bit();
+        }
     }
 }
 
 impl<T> fmt::Debug for Wheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.occupied != 0);
+        let levels = self.grid.levels.iter().enumerate().filter(|(_, level)| level.occupied != 0);
         f.debug_struct("Wheel")
             .field("elapsed", &self.elapsed)
             .field("timers", &self.len())

@@ -32,7 +32,7 @@ use crate::time::{Alarm, Instant};
 ///
 /// # Cost
 ///
-/// Two readings of the clock (20 ns each), and the wheel's 15 ns. No allocation once warm.
+/// A reading of the clock (20 ns), and the wheel's 15 ns. No allocation once warm.
 ///
 /// # Examples
 ///
@@ -49,7 +49,8 @@ use crate::time::{Alarm, Instant};
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let deadline = match local::with(|local| local.clock().now()) {
-        Some(now) => Deadline::At(now + duration),
+        Some(now) if duration.is_zero() => Deadline::At(now),
+        Some(now) => Deadline::Ahead(now + duration),
         None => Deadline::After(duration),
     };
     Sleep { deadline, alarm: Alarm::new(), yielded: false, site: Location::caller() }
@@ -105,6 +106,8 @@ pub struct Sleep {
 #[derive(Clone, Copy, Debug)]
 enum Deadline {
     At(Instant),
+    /// That moment, which was to come when it was made.
+    Ahead(Instant),
     /// From the first poll on: it was made where no loop ran.
     After(Duration),
 }
@@ -119,7 +122,7 @@ impl Sleep {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.deadline {
-            Deadline::At(deadline) => Some(deadline),
+            Deadline::At(deadline) | Deadline::Ahead(deadline) => Some(deadline),
             Deadline::After(_) => None,
         }
     }
@@ -146,6 +149,7 @@ impl Future for Sleep {
         let was_set = this.alarm.is_set();
         let polled = match this.deadline {
             Deadline::At(deadline) => this.alarm.poll(deadline, cx),
+            Deadline::Ahead(deadline) => this.alarm.poll_ahead(deadline, cx),
             Deadline::After(duration) => {
                 let mut set_to = None;
                 let polled = this.alarm.poll_with(|now| *set_to.insert(now + duration), cx);

@@ -245,10 +245,10 @@ impl Pair {
 fn check<T>(wheel: &Wheel<T>) {
     let mut count = 0;
     for level in 0..LEVELS {
-        let Level { occupied, stale } = wheel.levels[level];
+        let Level { occupied, stale } = wheel.grid.levels[level];
         for number in 0..SLOTS {
             let place = Place::new(level, number);
-            let slot = &wheel.slots[place.index()];
+            let slot = &wheel.grid.slots[place.index()];
             let (mut least, mut prev, mut key) = (u64::MAX, NONE, slot.head);
             let mut last_of_deadline = HashMap::new();
             while key != NONE {
@@ -507,7 +507,7 @@ fn removing_the_earliest_uncovers_the_next_deadline() {
 }
 
 fn stale_slots<T>(wheel: &Wheel<T>) -> u32 {
-    wheel.levels.iter().map(|level| level.stale.count_ones()).sum()
+    wheel.grid.levels.iter().map(|level| level.stale.count_ones()).sum()
 }
 
 #[test]
