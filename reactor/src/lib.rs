@@ -11,6 +11,7 @@
 //! | `wheel` | which timer is due, and when is the next one? |
 //! | `timers` | who is woken when a deadline has passed? |
 //! | `timerfd` | how does a poll end to the nanosecond? |
+//! | `crowd` | are deadlines so many that one wake-up should serve several? |
 //! | `clock` | what time is it for this loop? |
 //! | `ends` | for whom does a task wait at a socket? |
 //! | `sources` | who waits for which descriptor, and what is known of it? |
@@ -27,6 +28,7 @@ pub mod net;
 pub mod time;
 
 mod clock;
+mod crowd;
 mod ends;
 mod local;
 mod reactor;

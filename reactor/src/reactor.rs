@@ -9,7 +9,8 @@
 //!
 //! Invariants:
 //! - **One sleep is one park**: the wheel knows the true next deadline, and the timerfd has it to
-//!   the nanosecond. (Where there is no timerfd, mio's timeout rounds up to the millisecond.)
+//!   the nanosecond. (Where there is no timerfd, mio's timeout rounds up to the millisecond.) In a crowd
+//!   many sleeps are one park: see `crowd`.
 //! - **The descriptor tells all**: sockets, inbox and next deadline make the one epoll descriptor
 //!   readable; `rest` sees to the deadline before a host waits for it in our place.
 //! - **A virtual clock jumps last**: only when nothing is ready, the poll shows nothing, no job is under
@@ -27,6 +28,7 @@ use lone_executor::{LoopNumber, Park, Release, Unpark, trace};
 use mio::{Events, Poll, Token};
 
 use crate::clock::{Clock, Jump};
+use crate::crowd::Crowd;
 use crate::ends::Awaited;
 use crate::local::{self, Entered, Local};
 use crate::sources::{Edge, SourceId};
@@ -52,8 +54,9 @@ pub(crate) const SOURCE_BIT: u64 = 1 << 63;
 pub struct Settings {
     /// How many events one look takes in at most. Default 1024.
     pub events: usize,
-    /// Deadlines within the same multiple of this share a wake-up. Default 0: each has its own.
-    pub timer_slack: Duration,
+    /// Deadlines within the same multiple of this share a wake-up; 0: each has its own. Default `None`: each
+    /// has, but in a crowd (see `crowd`).
+    pub timer_slack: Option<Duration>,
     /// For how long to look for events again and again before the thread sleeps. Default 0: not at all.
     pub spin: Duration,
     /// `Some`: the clock is virtual.
@@ -62,12 +65,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            events: 1024,
-            timer_slack: Duration::ZERO,
-            spin: Duration::ZERO,
-            virtual_clock: None,
-        }
+        Settings { events: 1024, timer_slack: None, spin: Duration::ZERO, virtual_clock: None }
     }
 }
 
@@ -90,7 +88,8 @@ pub struct Reactor {
     events: Events,
     timerfd: TimerFd,
     bell: Arc<Bell>,
-    slack: u64,
+    slack: Option<u64>,
+    crowd: Crowd,
     spin: Spin,
     parks: u64,
     /// The last look took in as many events as it could: there may be more.
@@ -159,7 +158,8 @@ impl Reactor {
             events: Events::with_capacity(settings.events.max(1).saturating_add(1)),
             timerfd,
             bell: Arc::new(bell),
-            slack: nanos(settings.timer_slack),
+            slack: settings.timer_slack.map(nanos),
+            crowd: Crowd::default(),
             spin: Spin::new(nanos(settings.spin)),
             parks: 0,
             more: false,
@@ -253,7 +253,7 @@ impl Reactor {
         if next <= now {
             return Ok(Some(Duration::ZERO));
         }
-        let next = self.round_up(next);
+        let next = self.wake_up(next, now);
         if limit.is_some_and(|limit| now + limit < next) {
             return Ok(limit);
         }
@@ -263,11 +263,15 @@ impl Reactor {
         Ok(Some(next.duration_since(now)))
     }
 
-    /// The end of the slack in which a deadline lies.
-    fn round_up(&self, deadline: Instant) -> Instant {
+    /// When to wake up for a deadline: at the end of the slack in which it lies.
+    fn wake_up(&self, deadline: Instant, now: Instant) -> Instant {
         match self.slack {
-            0 => deadline,
-            slack => Instant::from_nanos(
+            None => {
+                let nap = self.crowd.nap(self.local.timers.borrow().len());
+                deadline.max(now + Duration::from_nanos(nap))
+            }
+            Some(0) => deadline,
+            Some(slack) => Instant::from_nanos(
                 deadline.as_nanos().checked_next_multiple_of(slack).unwrap_or(u64::MAX),
             ),
         }
@@ -347,11 +351,12 @@ impl Reactor {
     }
 
     /// e: wakes whoever waits for a deadline that has passed.
-    fn fire(&self) {
+    fn fire(&mut self) {
         if self.local.timers.borrow().is_empty() {
             return;
         }
         let now = self.now();
+        let mut fired = 0;
         loop {
             // One at a time, from the live wheel: a foreign waker may arm or drop timers.
             let due = {
@@ -359,10 +364,12 @@ impl Reactor {
                 self.local.timers.borrow_mut().pop_due(now)
             };
             let Some((timer, waker)) = due else { break };
+            fired += 1;
             trace::emit(|| trace::Event::Fire { timer });
             let _cause = trace::because(trace::Cause::Timer { timer });
             waker.wake_in_the_loop();
         }
+        self.crowd.has_fired(fired, now.as_nanos());
     }
 }
 
