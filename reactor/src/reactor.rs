@@ -46,6 +46,9 @@ const DEADLINE: Token = Token(usize::MAX - 1);
 /// They come in a moment; this is for those that a duplicate of the descriptor has taken.
 const FLIGHT: Duration = Duration::from_secs(1);
 
+/// A limit that loops come to again and again, and to whose end hardly ever: until a stall is certain.
+const LONG: Duration = Duration::from_millis(100);
+
 /// Marks the key of a released source: a timer's has 32 bits.
 pub(crate) const SOURCE_BIT: u64 = 1 << 63;
 
@@ -248,7 +251,7 @@ impl Reactor {
         next: Option<Instant>,
         limit: Option<Duration>,
     ) -> io::Result<Option<Duration>> {
-        let Some(next) = next else { return Ok(limit) };
+        let Some(next) = next else { return self.within(limit) };
         let now = self.now();
         if next <= now {
             return Ok(Some(Duration::ZERO));
@@ -261,6 +264,17 @@ impl Reactor {
             return Ok(limit);
         }
         Ok(Some(next.duration_since(now)))
+    }
+
+    /// How long to poll for where there is no deadline but a limit. A long one is left to the timerfd, which
+    /// may ring too early, and is set again then: so it is not started and stopped with each wait (bench
+    /// `xt_same`).
+    fn within(&mut self, limit: Option<Duration>) -> io::Result<Option<Duration>> {
+        let Some(long) = limit.filter(|limit| *limit >= LONG) else { return Ok(limit) };
+        let now = self.now();
+        let end = now + long;
+        let is_set = self.timerfd.is_armed_by(end) || self.timerfd.arm(end, now)?;
+        Ok(if is_set { None } else { limit })
     }
 
     /// When to wake up for a deadline: at the end of the slack in which it lies.

@@ -58,6 +58,11 @@ mod linux {
             Ok(true)
         }
 
+        /// Whether there will be an edge at that moment or before.
+        pub(crate) fn is_armed_by(&self, moment: Instant) -> bool {
+            self.armed.is_some_and(|armed| armed <= moment)
+        }
+
         /// The edge has come.
         pub(crate) fn has_fired(&mut self) {
             self.armed = None;
@@ -81,6 +86,10 @@ mod other {
         /// Returns `false`: this system cannot, so the poll needs a timeout.
         pub(crate) fn arm(&mut self, _deadline: Instant, _now: Instant) -> io::Result<bool> {
             Ok(false)
+        }
+
+        pub(crate) fn is_armed_by(&self, _moment: Instant) -> bool {
+            false
         }
 
         pub(crate) fn has_fired(&mut self) {}
