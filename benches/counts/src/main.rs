@@ -20,6 +20,7 @@
 //!
 //! Twice as many units less the units themselves: so the start and the end of the program do not count.
 
+mod network;
 mod paths;
 
 use std::fs;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use lone::{Event, Mutex, Queue, Semaphore, TaskGroup, gather, sleep, spawn, timeout, yield_now};
 
+use crate::network;
+
 /// One of them.
 pub(crate) struct Path {
     pub(crate) name: &'static str,
@@ -19,7 +21,7 @@ pub(crate) struct Path {
 }
 
 /// The names are those of the benches beside it, where there is one.
-pub(crate) const PATHS: [Path; 18] = [
+pub(crate) const PATHS: [Path; 20] = [
     Path { name: "spawn10k", units: 20_000, run: spawn_many },
     Path { name: "spawn1", units: 10_000, run: spawn_one },
     Path { name: "yield1", units: 20_000, run: |n| yields(1, n) },
@@ -38,6 +40,8 @@ pub(crate) const PATHS: [Path; 18] = [
     Path { name: "timer", units: 20_000, run: timer_set_and_dropped },
     Path { name: "gather", units: 20_000, run: gather_many },
     Path { name: "group", units: 10_000, run: group_of_many },
+    Path { name: "message", units: 6_400, run: network::messages },
+    Path { name: "connection", units: 1_280, run: network::connections },
 ];
 
 /// Tasks at a time.
@@ -78,7 +82,7 @@ impl Future for Cloned {
 }
 
 /// In a fresh runtime.
-fn run(main: impl Future<Output = ()>) {
+pub(crate) fn run(main: impl Future<Output = ()>) {
     lone::Runtime::new().expect("there are descriptors").block_on(main);
 }
 
