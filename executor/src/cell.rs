@@ -42,6 +42,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
+use std::thread;
 
 use crate::block;
 use crate::cancelled::Cancelled;
@@ -234,24 +235,18 @@ impl<F: Future> TaskCell<F> {
     /// The state is Running and the caller set it.
     #[inline(never)]
     unsafe fn complete(cell: NonNull<Header>, output: F::Output, core: &Core) {
-        // SAFETY: this function's contract is `end_future`'s, and the future is gone then.
-        unsafe {
-            match Self::end_future(cell, core) {
-                Ok(()) => Self::leave(cell, Ok(output)),
-                Err(payload) => Self::leave_panicked(cell, Ok(output), payload),
-            }
-        }
+        // SAFETY: this function's contract is `end_future`'s.
+        let ended = unsafe { Self::end_future(cell, core) };
+        // SAFETY: the future is gone.
+        unsafe { Self::leave(cell, Ok(output), ended) };
     }
 
     #[cold]
     unsafe fn stop(cell: NonNull<Header>, why: JoinError, core: &Core) {
-        // SAFETY: this function's contract is `end_future`'s, and the future is gone then.
-        unsafe {
-            match Self::end_future(cell, core) {
-                Ok(()) => Self::leave(cell, Err(why)),
-                Err(payload) => Self::leave_panicked(cell, Err(why), payload),
-            }
-        }
+        // SAFETY: this function's contract is `end_future`'s.
+        let ended = unsafe { Self::end_future(cell, core) };
+        // SAFETY: the future is gone.
+        unsafe { Self::leave(cell, Err(why), ended) };
     }
 
     /// Running → Dropping: raises the number, and drops the future in place. Returns what that panics with.
@@ -260,7 +255,7 @@ impl<F: Future> TaskCell<F> {
     ///
     /// The state is Running and the caller set it.
     #[inline]
-    unsafe fn end_future(cell: NonNull<Header>, core: &Core) -> std::thread::Result<()> {
+    unsafe fn end_future(cell: NonNull<Header>, core: &Core) -> thread::Result<()> {
         // SAFETY: the header is valid while the task has an owner, and the caller is one.
         let header = unsafe { cell.as_ref() };
         header.state.set(State::Dropping);
@@ -272,19 +267,50 @@ impl<F: Future> TaskCell<F> {
         }))
     }
 
-    /// The destructor of the future has panicked: its panic is the outcome, unless the body's is.
+    /// Dropping → Done: what the future's destructor panicked with is the outcome then.
     ///
     /// # Safety
     ///
-    /// As [`TaskCell::leave`].
-    #[cold]
-    unsafe fn leave_panicked(
+    /// The state is Dropping, the caller set it, and the future is gone.
+    #[inline]
+    unsafe fn leave(
         cell: NonNull<Header>,
-        mut outcome: Result<F::Output, JoinError>,
-        payload: Box<dyn Any + Send>,
+        outcome: Result<F::Output, JoinError>,
+        ended: thread::Result<()>,
     ) {
         // SAFETY: the header is valid while the task has an owner, and the caller is one.
         let header = unsafe { cell.as_ref() };
+        match ended {
+            // SAFETY: this function's contract is `write`'s.
+            Ok(()) => unsafe { Self::write(cell, outcome) },
+            Err(payload) => {
+                let outcome = Self::outcome_of_panic(header, outcome, payload);
+                // SAFETY: as above.
+                unsafe { Self::write(cell, outcome) };
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As [`TaskCell::leave`].
+    #[inline]
+    unsafe fn write(cell: NonNull<Header>, outcome: Result<F::Output, JoinError>) {
+        // SAFETY: the header is valid while the task has an owner, and the caller is one.
+        let header = unsafe { cell.as_ref() };
+        trace::emit(|| end_of(header.id, outcome.as_ref().err()));
+        // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
+        unsafe { ptr::write(Self::output(cell), outcome) };
+        header.state.set(State::Done);
+    }
+
+    /// The destructor of the future has panicked: that is the outcome, unless the body has panicked too.
+    #[cold]
+    fn outcome_of_panic(
+        header: &Header,
+        mut outcome: Result<F::Output, JoinError>,
+        payload: Box<dyn Any + Send>,
+    ) -> Result<F::Output, JoinError> {
         let panic = Panic::new(Task::describe_header(header), payload);
         if matches!(outcome, Err(JoinError::Panicked(_))) {
             // The body's own panic is the outcome: this one has no other reader.
@@ -296,23 +322,7 @@ impl<F: Future> TaskCell<F> {
             unsafe { report_unread(header, NonNull::from(&mut unread).cast()) };
             discard(unread, header);
         }
-        // SAFETY: this function's contract is `leave`'s.
-        unsafe { Self::leave(cell, outcome) };
-    }
-
-    /// Dropping → Done.
-    ///
-    /// # Safety
-    ///
-    /// The state is Dropping, the caller set it, and the future is gone.
-    #[inline]
-    unsafe fn leave(cell: NonNull<Header>, outcome: Result<F::Output, JoinError>) {
-        // SAFETY: the header is valid while the task has an owner, and the caller is one.
-        let header = unsafe { cell.as_ref() };
-        trace::emit(|| end_of(header.id, outcome.as_ref().err()));
-        // SAFETY: *Holder only*: the future is gone, so the stage is free to be overwritten.
-        unsafe { ptr::write(Self::output(cell), outcome) };
-        header.state.set(State::Done);
+        outcome
     }
 
     unsafe fn attach(cell: NonNull<Header>, errors: CleanupErrors) -> Option<CleanupErrors> {

@@ -477,15 +477,7 @@ impl Core {
     /// was done.
     #[inline]
     pub(crate) fn wake_and_drop_fast(&self, num: Num) -> bool {
-        if cfg!(feature = "trace") {
-            return false;
-        }
-        let mut slots = self.slots.borrow_mut();
-        let woken = slots.wake_fast(num);
-        if woken {
-            slots.uncount_clone(num);
-        }
-        woken
+        cfg!(not(feature = "trace")) && self.slots.borrow_mut().wake_and_drop_fast(num)
     }
 
     /// [6] wake. Returns a foreign waker to be woken after every borrow has ended.

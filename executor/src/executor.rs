@@ -359,10 +359,10 @@ impl<P: Park> Executor<P> {
                 }
                 Item::WakeAndDrop(num) => {
                     route::reporting_panics(|| route::wake(num));
-                    self.core.slots.borrow_mut().uncount_clone(num);
+                    self.core.slots.borrow_mut().count_clones(num, -1);
                 }
-                Item::Cloned(num) => self.core.slots.borrow_mut().count_clone(num),
-                Item::Dropped(num) => self.core.slots.borrow_mut().uncount_clone(num),
+                Item::Cloned(num) => self.core.slots.borrow_mut().count_clones(num, 1),
+                Item::Dropped(num) => self.core.slots.borrow_mut().count_clones(num, -1),
                 Item::ReleaseAdopter { index, seq } => self.core.adopt_orphan(index, seq),
                 Item::Judge => {}
                 // It catches what its user's code panics with, and gives it to whoever asked.

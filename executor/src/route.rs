@@ -86,28 +86,42 @@ fn wake_and_drop_slow(num: Num) {
 /// A clone of a waker was made, by code that is not lone's.
 #[inline]
 pub(crate) fn cloned(num: Num) {
-    if !count_here(num, Slots::count_clone) {
-        tell(num, Item::Cloned(num));
-    }
+    count_clones(num, 1);
 }
 
 /// A clone has gone.
 #[inline]
 pub(crate) fn dropped(num: Num) {
-    if !count_here(num, Slots::uncount_clone) {
-        tell(num, Item::Dropped(num));
+    count_clones(num, -1);
+}
+
+#[inline]
+fn count_clones(num: Num, change: i32) {
+    if !here(num, |slots| slots.count_clones_fast(num, change)) {
+        count_clones_slow(num, change);
     }
 }
 
-/// Counts where the loop runs. `false`: it is to be told through its inbox, under one lock with wakes, and
-/// in order.
-#[inline]
-fn count_here(num: Num, count: impl FnOnce(&mut Slots, Num)) -> bool {
-    let counted = running(|core| {
-        core.index() == num.loop_index()
-            && core.slots.try_borrow_mut().map(|mut slots| count(&mut slots, num)).is_ok()
+/// Counts where the loop runs; else it is told through its inbox, under one lock with wakes, and in order.
+#[inline(never)]
+fn count_clones_slow(num: Num, change: i32) {
+    let counted = here(num, |slots| {
+        slots.count_clones(num, change);
+        true
     });
-    counted == Some(true)
+    if !counted {
+        tell(num, if change > 0 { Item::Cloned(num) } else { Item::Dropped(num) });
+    }
+}
+
+/// What `f` says of the slots, if they are those of the loop that runs here and can be borrowed; else no.
+#[inline]
+fn here(num: Num, f: impl FnOnce(&mut Slots) -> bool) -> bool {
+    let said = running(|core| {
+        core.index() == num.loop_index()
+            && core.slots.try_borrow_mut().is_ok_and(|mut slots| f(&mut slots))
+    });
+    said == Some(true)
 }
 
 #[cold]

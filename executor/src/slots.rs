@@ -151,34 +151,41 @@ impl Slots {
 
     // ----- clones of wakers --------------------------------------------------------------------
 
-    /// Somebody else's code has cloned the waker of `num`.
-    #[inline]
-    pub(crate) fn count_clone(&mut self, num: Num) {
-        self.count(num, 1);
-    }
-
-    /// A clone has gone.
-    #[inline]
-    pub(crate) fn uncount_clone(&mut self, num: Num) {
-        self.count(num, -1);
-    }
-
-    /// A number that is stale counts for nobody.
-    #[inline]
-    fn count(&mut self, num: Num, change: i32) {
-        if !self.is_live(num) {
-            return;
+    /// So many clones more of the waker of `num`, or fewer. A number that is stale counts for nobody.
+    pub(crate) fn count_clones(&mut self, num: Num, change: i32) {
+        if !self.count_clones_fast(num, change) && self.is_live(num) {
+            self.table.make_room_for_clones();
+            self.count_clones(num, change);
         }
-        let clones = self.table.clones(num);
+    }
+
+    /// The same where there is room to count them. `false`: nothing was done.
+    ///
+    /// It calls nothing, so that a clone needs no stack (bench `clone_wake`).
+    #[inline]
+    pub(crate) fn count_clones_fast(&mut self, num: Num, change: i32) -> bool {
+        if !self.is_live(num) {
+            return false;
+        }
+        let Some(clones) = self.table.clones(num) else { return false };
         self.uneven -= usize::from(*clones != 0);
         *clones += change;
         self.uneven += usize::from(*clones != 0);
+        true
+    }
+
+    /// [6] wake by value, where nothing is out of the ordinary: a clone has gone with it. `false`: nothing
+    /// was done.
+    #[inline]
+    pub(crate) fn wake_and_drop_fast(&mut self, num: Num) -> bool {
+        self.table.clones(num).is_some() && self.wake_fast(num) && self.count_clones_fast(num, -1)
     }
 
     /// Whoever has clones of this number's waker can wake nobody any more.
     #[cold]
     fn forget_clones(&mut self, num: Num) {
-        self.uneven -= usize::from(std::mem::take(self.table.clones(num)) != 0);
+        let clones = self.table.clones(num).map_or(0, std::mem::take);
+        self.uneven -= usize::from(clones != 0);
     }
 
     /// Whether somebody else's code holds a clone of the waker of anybody who lives. Certain only

@@ -145,13 +145,16 @@ impl Table {
         generations.max().unwrap_or(self.first_generation)
     }
 
-    /// The count of clones of a number that this table has given out.
+    /// The count of clones of a number that this table has given out. `None`: nobody so far has had one, make
+    /// room.
     #[inline]
-    pub(super) fn clones(&mut self, num: Num) -> &mut i32 {
-        if self.clones.len() <= num.slot() {
-            self.clones.resize(self.slots.len(), 0);
-        }
-        &mut self.clones[num.slot()]
+    pub(super) fn clones(&mut self, num: Num) -> Option<&mut i32> {
+        self.clones.get_mut(num.slot())
+    }
+
+    /// Makes room to count the clones of each slot.
+    pub(super) fn make_room_for_clones(&mut self) {
+        self.clones.resize(self.slots.len(), 0);
     }
 
     /// The slots of whose wakers there are clones.
