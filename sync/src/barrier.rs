@@ -22,7 +22,7 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::{budget, trace};
 
-use crate::wait_list::{Handed, Place, WaitList, assert_not_send, deliver_each};
+use crate::wait_list::{Handed, Parcel, Place, WaitList, assert_not_send, deliver_each};
 
 /// Lets tasks go on when so many have come, again and again.
 ///
@@ -72,6 +72,12 @@ struct State {
 }
 
 type Outcome = Result<BarrierWaitResult, BrokenBarrier>;
+
+impl Parcel for Outcome {
+    fn take(&mut self) -> Outcome {
+        *self
+    }
+}
 
 fn waiters(state: &mut State) -> &mut WaitList<Outcome> {
     &mut state.waiters

@@ -85,10 +85,10 @@ pub use wait::{CondvarWait, CondvarWaitTimeout, CondvarWaitWhile};
 /// });
 /// ```
 pub struct Condvar {
-    waiters: RefCell<WaitList<Notice>>,
+    waiters: RefCell<WaitList<Option<Notice>>>,
 }
 
-/// What a waiter brings along: where he is to stand once he is notified, and as whom.
+/// What each waiter brings along: where he is to stand once he is notified, and as whom.
 struct Notice {
     door: Door,
     who: Taken,
@@ -251,6 +251,7 @@ impl Condvar {
                 return None;
             }
             let in_at_once = waiters.grant_with(|notice, notified| {
+                let notice = notice.as_mut().expect("he has brought it along");
                 notice.door.line_up(&mut notice.lock, notice.who, notified)
             });
             if let Some(Some(handed)) = in_at_once {

@@ -1,7 +1,7 @@
 //! Who waits, in which order, and what has been handed to whom? One list for every primitive.
 //!
 //! ```text
-//!   a future ── Place ── key ──► a node of the slab: parcel, waker, line of its await, standing
+//!   a future ── Place ── key ──► a node of the table: parcel, waker, line of its await, standing
 //!
 //!   first ─► node ⇄ node ⇄ node ⇄ node ⇄ node ◄─ last     in the order of their first poll
 //!            └─ granted ─┘   ▲  └── waiting ──┘
@@ -33,9 +33,9 @@
 //!   that nobody waits through more rounds than there were waiters before him, of which there are
 //!   [`MOST`] at most.
 //!
-//! Cost: join, grant, take and leave O(1); nothing is allocated once the slab has grown to the most that
-//! ever stood in it; a node without a parcel is 32 bytes, a place 16 (bench `mem_event`). A wait of one of our own tasks looks at the list
-//! three times: joining, granted, taking (bench `pingpong`).
+//! Cost: join, grant, take and leave O(1); nothing is allocated once the table has grown to the most that
+//! ever stood in it; a node without a parcel is 32 bytes, a place 16 (bench `mem_event`). A wait of one of
+//! our own tasks looks at the list three times: joining, granted, taking (bench `pingpong`).
 //!
 //! Where a wait list is used, what waits is kept out of line (`inline(never)`), so that what does not wait
 //! stays small where it is inlined (bench `queue_free`: 118 instructions a put and a get, 159 without).
@@ -44,10 +44,12 @@
 //! |---|---|
 //! | `place` | what does a leaf future do with a wait list? |
 //! | `handed` | how is whoever was granted something told? |
+//! | `nodes` | where do nodes live, and how is room made for them? |
 //!
 //! It does not know what is waited for, nor when a grant is due: that is the owner's.
 
 mod handed;
+mod nodes;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -57,23 +59,18 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
+use lone_executor::KeptWaker;
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::watch::{Due, Watch};
-use lone_executor::{KeptWaker, growth};
-use slab::Slab;
 
 pub(crate) use handed::{Handed, deliver_all, deliver_each};
+pub(crate) use nodes::Parcel;
+use nodes::{NONE, Node, Nodes};
 pub(crate) use place::{Left, Place};
-
-/// "No node": the end of a line.
-const NONE: u32 = u32::MAX;
-
-/// How many a list has room for.
-const MOST: usize = 1 << 30;
 
 /// The waiters of one primitive.
 pub(crate) struct WaitList<P> {
-    nodes: Slab<Node<P>>,
+    nodes: Nodes<P>,
     first: u32,
     last: u32,
     /// Where those who wait begin, behind those who were granted.
@@ -85,17 +82,6 @@ pub(crate) struct WaitList<P> {
     object: trace::Object,
     /// Nodes keep bare numbers of the loop that runs on this thread: the list stays here.
     _not_send: PhantomData<Rc<()>>,
-}
-
-struct Node<P> {
-    parcel: P,
-    waker: KeptWaker,
-    site: &'static Location<'static>,
-    standing: Standing,
-    /// Debug mode watches whether what was granted is fetched.
-    watch: Watch,
-    previous: u32,
-    next: u32,
 }
 
 /// In which round a waiter has joined, modulo 2^31.
@@ -141,11 +127,11 @@ impl Standing {
 #[derive(Debug)]
 struct Key(u32);
 
-impl<P> WaitList<P> {
+impl<P: Parcel> WaitList<P> {
     /// The waiters of `object`.
     pub(crate) fn new(object: trace::Object) -> WaitList<P> {
         WaitList {
-            nodes: Slab::new(),
+            nodes: Nodes::new(),
             first: NONE,
             last: NONE,
             first_waiting: NONE,
@@ -174,15 +160,12 @@ impl<P> WaitList<P> {
 
     /// The parcel of the first who waits.
     pub(crate) fn first(&self) -> Option<&P> {
-        self.nodes.get(self.first_waiting as usize).map(|node| &node.parcel)
+        self.nodes.get(self.first_waiting).map(|node| &node.parcel)
     }
 
     /// The line of the first who was granted something and has not come for it.
     pub(crate) fn first_unclaimed(&self) -> Option<&'static Location<'static>> {
-        self.nodes
-            .get(self.first as usize)
-            .filter(|node| node.standing.is_granted())
-            .map(|node| node.site)
+        self.nodes.get(self.first).filter(|node| node.standing.is_granted()).map(|node| node.site)
     }
 
     /// Begins a round: all who wait now are of it or of an earlier one, and who joins from here on is not.
@@ -198,7 +181,7 @@ impl<P> WaitList<P> {
 
     /// Whether the first who waits did so when this round began.
     pub(crate) fn is_first_in(&self, round: Round) -> bool {
-        let first = self.nodes.get(self.first_waiting as usize);
+        let first = self.nodes.get(self.first_waiting);
         first.is_some_and(|first| first.standing.round().is_by(round))
     }
 
@@ -216,14 +199,14 @@ impl<P> WaitList<P> {
     /// As [`WaitList::grant`], if `hand` says so. `None`: nobody waits, or it has said no.
     #[inline]
     pub(crate) fn grant_if(&mut self, hand: impl FnOnce(&mut P) -> bool) -> Option<Handed> {
-        let first = self.nodes.get_mut(self.first_waiting as usize)?;
+        let first = self.nodes.get_mut(self.first_waiting)?;
         if !hand(&mut first.parcel) {
             return None;
         }
         let due = Due::Grant(self.object.kind());
         let index = self.first_waiting;
         let handed = self.grant_with(|_parcel, handed| handed)?;
-        let node = &mut self.nodes[index as usize];
+        let node = self.nodes.of_mut(index);
         node.watch = Watch::begin(due, &handed.waker, node.site);
         Some(handed)
     }
@@ -233,7 +216,7 @@ impl<P> WaitList<P> {
     #[inline]
     pub(crate) fn grant_with<R>(&mut self, hand: impl FnOnce(&mut P, Handed) -> R) -> Option<R> {
         self.check();
-        let node = self.nodes.get_mut(self.first_waiting as usize)?;
+        let node = self.nodes.get_mut(self.first_waiting)?;
         node.standing = node.standing.granted();
         self.first_waiting = node.next;
         self.granted += 1;
@@ -246,21 +229,10 @@ impl<P> WaitList<P> {
     #[inline]
     fn join(&mut self, parcel: P, waker: KeptWaker, site: &'static Location<'static>) -> Key {
         self.check();
-        if self.nodes.len() == self.nodes.capacity() {
-            self.grow();
-        }
         let previous = self.last;
-        let index = self.nodes.insert(Node {
-            parcel,
-            waker,
-            site,
-            standing: Standing::waiting(self.round),
-            watch: Watch::NOTHING,
-            previous,
-            next: NONE,
-        });
-        let index = index as u32;
-        match self.nodes.get_mut(previous as usize) {
+        let standing = Standing::waiting(self.round);
+        let index = self.nodes.insert(parcel, waker, site, standing, previous);
+        match self.nodes.get_mut(previous) {
             Some(previous) => previous.next = index,
             None => self.first = index,
         }
@@ -271,19 +243,12 @@ impl<P> WaitList<P> {
         Key(index)
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        let len = self.nodes.len();
-        assert!(len < MOST, "a wait list has room for {MOST} waiters");
-        self.nodes.reserve_exact(growth(len));
-    }
-
     fn node(&self, key: &Key) -> &Node<P> {
-        &self.nodes[key.0 as usize]
+        self.nodes.of(key.0)
     }
 
     fn node_mut(&mut self, key: &Key) -> &mut Node<P> {
-        &mut self.nodes[key.0 as usize]
+        self.nodes.of_mut(key.0)
     }
 
     /// Keeps `waker` for a node; returns the one before, to be dropped after the borrow.
@@ -305,34 +270,34 @@ impl<P> WaitList<P> {
         }
     }
 
-    /// Takes out a node that was granted: what it was granted. Most of a node stays where it is.
+    /// Takes out a node that was granted: what it was granted.
     #[inline(never)]
     fn take(&mut self, key: Key) -> P {
         let node = self.remove(key);
         debug_assert!(node.standing.is_granted(), "it still waits");
         debug_assert!(node.waker.is_nobody(), "a grant takes the waker");
-        node.parcel
+        node.parcel.take()
     }
 
-    /// Takes a node out, wherever it stands.
-    #[must_use = "drop it after the borrow has ended"]
-    #[inline(always)] // Into `take` and `leave`, which want different parts of it: bench `event`.
-    fn remove(&mut self, Key(index): Key) -> Node<P> {
+    /// Takes a node out, wherever it stands. It lies where it was, for what is wanted of it to be taken.
+    #[inline]
+    fn remove(&mut self, Key(index): Key) -> &mut Node<P> {
         self.check();
-        let mut node = self.nodes.remove(index as usize);
-        match self.nodes.get_mut(node.previous as usize) {
-            Some(previous) => previous.next = node.next,
-            None => self.first = node.next,
+        let Node { standing, previous, next, .. } = *self.nodes.of(index);
+        match self.nodes.get_mut(previous) {
+            Some(previous) => previous.next = next,
+            None => self.first = next,
         }
-        match self.nodes.get_mut(node.next as usize) {
-            Some(next) => next.previous = node.previous,
-            None => self.last = node.previous,
+        match self.nodes.get_mut(next) {
+            Some(next) => next.previous = previous,
+            None => self.last = previous,
         }
-        if node.standing.is_granted() {
+        if standing.is_granted() {
             self.granted -= 1;
         } else if self.first_waiting == index {
-            self.first_waiting = node.next;
+            self.first_waiting = next;
         }
+        let node = self.nodes.vacate(index);
         node.watch.end();
         node
     }
@@ -342,9 +307,7 @@ impl<P> WaitList<P> {
     fn for_each_granted_behind(&mut self, key: &Key, mut f: impl FnMut(&mut P)) {
         let mut index = self.node(key).next;
         // Ends with the line, or with those who wait.
-        while let Some(node) =
-            self.nodes.get_mut(index as usize).filter(|node| node.standing.is_granted())
-        {
+        while let Some(node) = self.nodes.get_mut(index).filter(|node| node.standing.is_granted()) {
             f(&mut node.parcel);
             index = node.next;
         }
@@ -354,8 +317,8 @@ impl<P> WaitList<P> {
     fn check(&self) {
         let Self { first, last, first_waiting, granted, ref nodes, .. } = *self;
         let waiting = nodes.len() - granted as usize;
-        debug_assert_eq!(first == NONE, nodes.is_empty(), "the first is {first}");
-        debug_assert_eq!(last == NONE, nodes.is_empty(), "the last is {last}");
+        debug_assert_eq!(first == NONE, nodes.len() == 0, "the first is {first}");
+        debug_assert_eq!(last == NONE, nodes.len() == 0, "the last is {last}");
         debug_assert_eq!(
             first_waiting == NONE,
             waiting == 0,
@@ -365,13 +328,13 @@ impl<P> WaitList<P> {
     }
 }
 
-impl<P> fmt::Debug for WaitList<P> {
+impl<P: Parcel> fmt::Debug for WaitList<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} waiting", self.len())?;
         if self.granted > 0 {
             write!(f, ", {} granted", self.granted)?;
         }
-        match self.nodes.get(self.first_waiting as usize) {
+        match self.nodes.get(self.first_waiting) {
             Some(first) => write!(f, ", the first at {}", first.site),
             None => Ok(()),
         }

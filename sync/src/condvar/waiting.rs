@@ -32,8 +32,15 @@ pub(super) struct Waiting<'c, G: Relock> {
 /// Neither guard nor mutex is ever pinned.
 impl<G: Relock> Unpin for Waiting<'_, G> {}
 
-fn itself(waiters: &mut WaitList<Notice>) -> &mut WaitList<Notice> {
+type Waiters = WaitList<Option<Notice>>;
+
+fn itself(waiters: &mut Waiters) -> &mut Waiters {
     waiters
+}
+
+/// What whoever stands there has brought along.
+fn notice<'w>(place: &Place, waiters: &'w mut Waiters) -> &'w mut Notice {
+    place.parcel(waiters).as_mut().expect("he has brought it along")
 }
 
 impl<'c, G: Relock> Waiting<'c, G> {
@@ -71,12 +78,12 @@ impl<'c, G: Relock> Waiting<'c, G> {
                 && !is_over(cx)
             {
                 // The future may have moved to another task since it was polled last.
-                self.place.parcel(&mut self.condvar.waiters.borrow_mut()).who = now;
+                notice(&self.place, &mut self.condvar.waiters.borrow_mut()).who = now;
                 trace::awaits("a notification", self.place.site());
                 return Poll::Pending;
             }
             let mut waiters = self.condvar.waiters.borrow_mut();
-            let notice = self.place.parcel(&mut waiters);
+            let notice = notice(&self.place, &mut waiters);
             if notice.lock.is_taken() {
                 std::mem::swap(&mut self.lock, &mut notice.lock);
             } else {
@@ -100,7 +107,7 @@ impl<'c, G: Relock> Waiting<'c, G> {
             who: Taken::here(self.place.site()),
             lock: self.lock.again(),
         };
-        self.place.join(&mut self.condvar.waiters.borrow_mut(), notice);
+        self.place.join(&mut self.condvar.waiters.borrow_mut(), Some(notice));
         self.mutex = Some(mutex);
         drop(guard);
     }
@@ -118,9 +125,9 @@ impl<'c, G: Relock> Waiting<'c, G> {
         let mut passes_on = None;
         match self.place.leave(&self.condvar.waiters, itself) {
             None | Some(Left::Waiting(_)) => {}
-            Some(Left::Granted(mut notice)) => {
+            Some(Left::Granted(notice)) => {
                 passes_on = Some(PassOn(self.condvar));
-                if notice.lock.is_taken() {
+                if let Some(mut notice) = notice.filter(|notice| notice.lock.is_taken()) {
                     std::mem::swap(&mut self.lock, &mut notice.lock);
                 }
             }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 
 use lone_executor::{Holder, Taken, budget, trace};
 
-use crate::wait_list::{Handed, Left, Place, WaitList};
+use crate::wait_list::{Handed, Left, Parcel, Place, WaitList};
 
 /// One in at a time. Clones are of the same door.
 #[derive(Clone)]
@@ -33,6 +33,13 @@ struct State {
     unclaimed: bool,
     /// A parcel is who polled the waiter last: what becomes the holder at the hand-over.
     waiters: WaitList<Taken>,
+}
+
+impl Parcel for Taken {
+    #[inline]
+    fn take(&mut self) -> Taken {
+        *self
+    }
 }
 
 impl State {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use lone_executor::{Holder, Taken, trace};
 
-use crate::wait_list::{Left, Place, WaitList, deliver_all};
+use crate::wait_list::{Left, Parcel, Place, WaitList, deliver_all};
 
 /// The part of making the value, which one has at a time.
 pub(super) struct Part {
@@ -21,9 +21,16 @@ struct State {
     waiters: WaitList<Waiter>,
 }
 
+#[derive(Clone, Copy)]
 struct Waiter {
     who: Taken,
     has_part: bool,
+}
+
+impl Parcel for Waiter {
+    fn take(&mut self) -> Waiter {
+        *self
+    }
 }
 
 fn waiters(state: &mut State) -> &mut WaitList<Waiter> {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use lone_executor::{Holder, Taken, budget, trace};
 
 use super::RwLockStatistics;
-use crate::wait_list::{Handed, Left, Place, WaitList, deliver_each};
+use crate::wait_list::{Handed, Left, Parcel, Place, WaitList, deliver_each};
 
 /// What somebody wants to go in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,12 @@ struct State {
 struct Waiter {
     kind: Kind,
     who: Taken,
+}
+
+impl Parcel for Waiter {
+    fn take(&mut self) -> Waiter {
+        *self
+    }
 }
 
 fn waiters(state: &mut State) -> &mut WaitList<Waiter> {

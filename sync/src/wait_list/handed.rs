@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use lone_executor::KeptWaker;
 use lone_executor::trace::{self, Event, Who};
 
-use super::WaitList;
+use super::{Parcel, WaitList};
 
 /// Somebody has been granted something and is to be told: deliver it when no borrow is held.
 #[must_use = "deliver it after the borrow has ended"]
@@ -56,7 +56,10 @@ pub(crate) fn deliver_each(next: impl FnMut() -> Option<Handed>) {
 }
 
 /// Grants all who wait now, as they are, one by one; who joins meanwhile is not concerned.
-pub(crate) fn deliver_all<S, P>(cell: &RefCell<S>, list: impl Fn(&mut S) -> &mut WaitList<P>) {
+pub(crate) fn deliver_all<S, P: Parcel>(
+    cell: &RefCell<S>,
+    list: impl Fn(&mut S) -> &mut WaitList<P>,
+) {
     let round = list(&mut cell.borrow_mut()).begin_round();
     let Some(round) = round else { return };
     deliver_each(|| {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::{KeptWaker, budget};
 
-use super::{Key, WaitList};
+use super::{Key, Parcel, WaitList};
 
 /// A future's half: its place in a list, and the line of its `.await`.
 ///
@@ -55,7 +55,7 @@ impl Place {
     }
 
     /// Joins the end of the line with `parcel`. Call [`Place::poll`] after the borrow has ended.
-    pub(crate) fn join<P>(&mut self, list: &mut WaitList<P>, parcel: P) {
+    pub(crate) fn join<P: Parcel>(&mut self, list: &mut WaitList<P>, parcel: P) {
         self.join_with(list, parcel, KeptWaker::NOBODY);
     }
 
@@ -65,7 +65,7 @@ impl Place {
     /// Only a waker of our own is kept here, which clones nothing: somebody else's is user code.
     #[must_use = "if he is not kept, poll it"]
     #[inline]
-    pub(crate) fn join_and_keep<P>(
+    pub(crate) fn join_and_keep<P: Parcel>(
         &mut self,
         list: &mut WaitList<P>,
         parcel: P,
@@ -79,14 +79,19 @@ impl Place {
     }
 
     /// Joins for somebody who is not being polled: `waker` is what he has left in another line.
-    pub(crate) fn line_up<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
+    pub(crate) fn line_up<P: Parcel>(
+        &mut self,
+        list: &mut WaitList<P>,
+        parcel: P,
+        waker: KeptWaker,
+    ) {
         let who = waker.who();
         self.join_with(list, parcel, waker);
         trace::emit(|| list.describe_wait(who));
     }
 
     #[inline]
-    fn join_with<P>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
+    fn join_with<P: Parcel>(&mut self, list: &mut WaitList<P>, parcel: P, waker: KeptWaker) {
         debug_assert!(self.key.is_none(), "it stands in a line already");
         self.key = Some(list.join(parcel, waker, self.site));
     }
@@ -103,7 +108,7 @@ impl Place {
     ///
     /// Pending: the waker of `cx`, and no other, will be woken, and the budget was given back.
     #[inline]
-    pub(crate) fn poll<S, P>(
+    pub(crate) fn poll<S, P: Parcel>(
         &mut self,
         cx: &mut Context<'_>,
         on: &'static str,
@@ -118,7 +123,7 @@ impl Place {
 
     /// Out of line: who is polled as a rule has been granted what it waits for.
     #[inline(never)]
-    fn poll_again<S, P>(
+    fn poll_again<S, P: Parcel>(
         &mut self,
         cx: &mut Context<'_>,
         on: &'static str,
@@ -135,7 +140,7 @@ impl Place {
     /// As [`Place::poll`], for a leaf that says by itself what it awaits, and takes the parcel with
     /// [`Place::take`].
     #[inline]
-    pub(crate) fn poll_unsaid<S, P>(
+    pub(crate) fn poll_unsaid<S, P: Parcel>(
         &self,
         cx: &mut Context<'_>,
         cell: &RefCell<S>,
@@ -169,19 +174,23 @@ impl Place {
     }
 
     /// What it has brought along, or was granted.
-    pub(crate) fn parcel<'a, P>(&self, list: &'a mut WaitList<P>) -> &'a mut P {
+    pub(crate) fn parcel<'a, P: Parcel>(&self, list: &'a mut WaitList<P>) -> &'a mut P {
         let key = self.key.as_ref().expect("it has joined the line");
         &mut list.node_mut(key).parcel
     }
 
     /// Whether it has been granted something.
     #[inline]
-    pub(crate) fn is_granted<P>(&self, list: &WaitList<P>) -> bool {
+    pub(crate) fn is_granted<P: Parcel>(&self, list: &WaitList<P>) -> bool {
         self.key.as_ref().is_some_and(|key| list.node(key).standing.is_granted())
     }
 
     /// Shows `f` what has been granted to those behind this one, in order; it has been granted as well.
-    pub(crate) fn for_each_granted_behind<P>(&self, list: &mut WaitList<P>, f: impl FnMut(&mut P)) {
+    pub(crate) fn for_each_granted_behind<P: Parcel>(
+        &self,
+        list: &mut WaitList<P>,
+        f: impl FnMut(&mut P),
+    ) {
         if let Some(key) = &self.key {
             list.for_each_granted_behind(key, f);
         }
@@ -189,36 +198,38 @@ impl Place {
 
     /// Takes the parcel if it has been granted.
     #[inline]
-    pub(crate) fn take_granted<P>(&mut self, list: &mut WaitList<P>) -> Option<P> {
+    pub(crate) fn take_granted<P: Parcel>(&mut self, list: &mut WaitList<P>) -> Option<P> {
         if self.is_granted(list) { Some(self.take(list)) } else { None }
     }
 
     /// Takes what was granted: after [`Place::poll_unsaid`] was ready, and no user code has run since.
     #[inline]
-    pub(crate) fn take<P>(&mut self, list: &mut WaitList<P>) -> P {
+    pub(crate) fn take<P: Parcel>(&mut self, list: &mut WaitList<P>) -> P {
         list.take(self.key.take().expect("it has been granted"))
     }
 
     /// Gives up the place, for the future is being dropped. `None`: it had none.
     #[inline(never)]
-    pub(crate) fn leave<S, P>(
+    pub(crate) fn leave<S, P: Parcel>(
         &mut self,
         cell: &RefCell<S>,
         list: impl Fn(&mut S) -> &mut WaitList<P>,
     ) -> Option<Left<P>> {
         let key = self.key.take()?;
-        let (node, object) = {
+        let (standing, parcel, waker, object) = {
             let mut state = cell.borrow_mut();
             let list = list(&mut state);
-            (list.remove(key), list.object.label())
+            let object = list.object.label();
+            let node = list.remove(key);
+            (node.standing, node.parcel.take(), node.waker.take(), object)
         };
-        if node.standing.is_granted() {
-            return Some(Left::Granted(node.parcel));
+        if standing.is_granted() {
+            return Some(Left::Granted(parcel));
         }
         trace::emit(|| Event::Leave {
             object: object.name(),
-            who: node.waker.who().unwrap_or(Who::Unknown),
+            who: waker.who().unwrap_or(Who::Unknown),
         });
-        Some(Left::Waiting(node.parcel))
+        Some(Left::Waiting(parcel))
     }
 }

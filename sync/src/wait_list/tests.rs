@@ -35,14 +35,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type Found = Vec<(u32, u32)>;
 
 /// A node's parcel: when it joined, and what it has been handed.
-type Parcel = (u32, u32);
+type Noted = (u32, u32);
+
+impl Parcel for Noted {
+    fn take(&mut self) -> Noted {
+        *self
+    }
+}
 
 /// Those who were granted, and those who wait.
-fn walk(list: &WaitList<Parcel>) -> (Found, Found) {
+fn walk(list: &WaitList<Noted>) -> (Found, Found) {
     let (mut granted, mut waiting) = (Vec::new(), Vec::new());
     let (mut index, mut previous) = (list.first, NONE);
     while index != NONE {
-        let node = &list.nodes[index as usize];
+        let node = list.nodes.of(index);
         assert_eq!(node.previous, previous, "the links agree both ways");
         if waiting.is_empty() && !node.standing.is_granted() {
             assert_eq!(list.first_waiting, index, "the first who waits");
@@ -59,7 +65,7 @@ fn walk(list: &WaitList<Parcel>) -> (Found, Found) {
     (granted, waiting)
 }
 
-fn join(list: &mut WaitList<Parcel>, keys: &mut Vec<Key>, parcel: Parcel) {
+fn join(list: &mut WaitList<Noted>, keys: &mut Vec<Key>, parcel: Noted) {
     keys.push(list.join(parcel, KeptWaker::NOBODY, Location::caller()));
 }
 
