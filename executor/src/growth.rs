@@ -9,8 +9,7 @@
 const SMALL: usize = 1024;
 
 /// For how many more a table with `len` entries is to reserve, exactly.
-#[must_use]
-pub const fn growth(len: usize) -> usize {
+pub(crate) const fn growth(len: usize) -> usize {
     match len {
         0..4 => 4,
         4..SMALL => len,

@@ -23,6 +23,7 @@
 //! | `core` | what does a loop own that its tasks may reach? |
 //! | `spawn`, `current` | how does a task begin, and which one is running? |
 //! | `slots`, `growth` | who lives behind a number, and how much room do they take? |
+//! | `pool` | where do the nodes of a list live? |
 //! | `num`, `waker`, `route`, `kept_waker` | what is a waker, where does a wake go, and how is one kept? |
 //! | `cell`, `block` | what is a task in memory, and where? |
 //! | `join`, `cancelled`, `panicked` | how does a task end, and who learns of it? |
@@ -48,6 +49,7 @@ compile_error!("lone needs 64-bit pointers: a waker's data pointer holds a task'
 pub mod budget;
 pub mod children;
 pub mod cleanup;
+pub mod pool;
 pub mod report;
 pub mod trace;
 pub mod watch;
@@ -100,7 +102,6 @@ pub use current::{current_task, is_running, remote};
 pub use deadlock::Deadlock;
 pub use everybody::Waiting;
 pub use executor::Executor;
-pub use growth::growth;
 pub use holder::{HeldBy, Holder, Taken};
 pub use idle::{AllBlocked, wait_all_tasks_blocked};
 pub use in_flight::{InFlight, is_clock_held};

@@ -58,19 +58,18 @@
 //! `insert`, `remove`, `get_mut`: O(1). `pop_due`: O(1) for timers that share a deadline; a timer
 //! cascades at most ten times in its life. `next_deadline`: O(1), unless the earliest timer of
 //! the first slot was removed since: then one walk over that slot. No allocation, but for growth
-//! of the slab; no system calls. The slots take 11 KiB; a timer takes 24 bytes and its
-//! item, and 8 more if the item has no niche for the slab's tag.
+//! of the pool; no system calls. The slots take 11 KiB; a timer takes 24 bytes and its item.
 //!
 //! # What it does not do
 //! It reads no clock, wakes nobody, and never clones or drops an item (other than with the wheel
-//! itself): items go back to the caller, who ends the borrow first. Slab memory is reused, not
+//! itself): items go back to the caller, who ends the borrow first. Memory is used again, not
 //! given back. An id shown to a wheel other than its own is not recognised as foreign.
 
 use std::fmt;
 use std::mem;
 
+use lone_executor::pool::{self, NONE, Pool};
 use lone_executor::trace;
-use slab::Slab;
 
 /// Bits of a digit: each level resolves six bits of the deadline.
 const DIGIT_BITS: u32 = 6;
@@ -78,12 +77,12 @@ const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 /// Levels needed for 64 bits of deadline.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
-/// The end of a list; so it cannot be the key of a node.
-const NONE: u32 = u32::MAX;
+/// The `seq` of a node that is vacant: no timer gets as far.
+const VACANT: u64 = u64::MAX;
 
 /// The name of a timer in its wheel.
 ///
-/// Slab keys are used again; `seq` counts up and never comes round (one registration a nanosecond
+/// Keys are used again; `seq` counts up and never comes round (one registration a nanosecond
 /// would take 584 years), so a stale id cannot name a successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerId {
@@ -115,7 +114,7 @@ pub(crate) struct Wheel<T> {
     /// The `seq` of the next timer.
     next_seq: u64,
     grid: Grid,
-    nodes: Slab<Node<T>>,
+    nodes: Pool<Node<T>>,
 }
 
 /// The slots of all levels, without the timers in them.
@@ -133,6 +132,13 @@ struct Node<T> {
     prev: u32,
     next: u32,
     item: T,
+}
+
+impl<T> pool::Node for Node<T> {
+    #[inline]
+    fn link(&mut self) -> &mut u32 {
+        &mut self.next
+    }
 }
 
 /// One bit for each slot of the level.
@@ -187,7 +193,7 @@ impl Place {
     }
 }
 
-impl<T> Wheel<T> {
+impl<T: Default> Wheel<T> {
     /// An empty wheel that has reached the moment `start`.
     pub(crate) fn new(start: u64) -> Self {
         Wheel {
@@ -197,7 +203,7 @@ impl<T> Wheel<T> {
                 levels: [Level { occupied: 0, stale: 0 }; LEVELS],
                 slots: Box::new([Slot::EMPTY; LEVELS * SLOTS]),
             },
-            nodes: Slab::new(),
+            nodes: Pool::new(),
         }
     }
 
@@ -217,39 +223,39 @@ impl<T> Wheel<T> {
     /// the next `pop_due`, in order of registration among its like.
     ///
     /// # Panics
-    /// With more than `u32::MAX` timers at once.
+    /// With more than 2^30 timers at once.
     pub(crate) fn insert(&mut self, deadline: u64, item: T) -> TimerId {
         let deadline = deadline.max(self.elapsed);
         let seq = self.next_seq;
-        let entry = self.nodes.vacant_entry();
-        let key = match u32::try_from(entry.key()) {
-            Ok(key) if key != NONE => key,
-            _ => panic!("more than {NONE} timers at once: is something leaking them?"),
-        };
-        let prev = self.grid.attach(Place::of(deadline, self.elapsed), key, deadline);
-        entry.insert(Node { deadline, seq, prev, next: NONE, item });
         self.next_seq += 1;
-        if prev != NONE {
-            self.nodes[prev as usize].next = key;
-        }
+        let key = match self.nodes.reuse() {
+            Some((key, node)) => {
+                node.deadline = deadline;
+                node.seq = seq;
+                node.item = item;
+                key
+            }
+            None => self.nodes.push(Node { deadline, seq, prev: NONE, next: NONE, item }),
+        };
+        self.append(key);
         TimerId { key, seq }
     }
 
     /// The item of a timer, unless that has fired or was removed.
     pub(crate) fn get_mut(&mut self, id: TimerId) -> Option<&mut T> {
-        let node = self.nodes.get_mut(id.key as usize)?;
+        let node = self.nodes.get_mut(id.key)?;
         (node.seq == id.seq).then_some(&mut node.item)
     }
 
     /// Takes a timer out before it fires; `None` if it has fired or was removed.
     pub(crate) fn remove(&mut self, id: TimerId) -> Option<T> {
-        let node = self.nodes.get(id.key as usize)?;
-        if node.seq == id.seq { Some(self.unlink(id.key).item) } else { None }
+        let node = self.nodes.get(id.key)?;
+        if node.seq == id.seq { Some(mem::take(&mut self.unlink(id.key).item)) } else { None }
     }
 
     /// The level and slot in which a timer lies, for traces and pictures.
     pub(crate) fn place(&self, id: TimerId) -> Option<(u8, u8)> {
-        let node = self.nodes.get(id.key as usize)?;
+        let node = self.nodes.get(id.key)?;
         let place = Place::of(node.deadline, self.elapsed);
         (node.seq == id.seq).then_some((place.level, place.slot))
     }
@@ -303,8 +309,9 @@ impl<T> Wheel<T> {
     }
 
     fn pop(&mut self, key: u32) -> (TimerId, u64, T) {
-        let Node { deadline, seq, item, .. } = self.unlink(key);
-        (TimerId { key, seq }, deadline, item)
+        let seq = self.nodes[key].seq;
+        let node = self.unlink(key);
+        (TimerId { key, seq }, node.deadline, mem::take(&mut node.item))
     }
 
     /// Moves `elapsed` on, past no deadline, and cascades the one slot that this concerns.
@@ -329,11 +336,11 @@ impl<T> Wheel<T> {
         let mut key = mem::replace(&mut self.grid.slots[place.index()], Slot::EMPTY).head;
         // Ends: each node goes to a lower level, so the list in hand only gets shorter.
         while key != NONE {
-            let next = self.nodes[key as usize].next;
+            let next = self.nodes[key].next;
             let to = self.append(key);
             debug_assert!(to.level < place.level, "cascaded from {place:?} to {to:?}");
             trace::emit(|| trace::Event::Cascade {
-                timer: self.nodes[key as usize].seq,
+                timer: self.nodes[key].seq,
                 from: (place.level, place.slot),
                 to: (to.level, to.slot),
             });
@@ -343,37 +350,39 @@ impl<T> Wheel<T> {
 
     /// Puts a node that is in no list at the tail of the slot where it belongs.
     fn append(&mut self, key: u32) -> Place {
-        let node = &mut self.nodes[key as usize];
+        let node = &mut self.nodes[key];
         let place = Place::of(node.deadline, self.elapsed);
         let tail = self.grid.attach(place, key, node.deadline);
         node.prev = tail;
         node.next = NONE;
         if tail != NONE {
-            self.nodes[tail as usize].next = key;
+            self.nodes[tail].next = key;
         }
         place
     }
 
-    /// Takes a node out of its list and out of the slab.
+    /// Takes a node out of its list. It lies where it was, for its item to be taken.
     #[inline]
-    fn unlink(&mut self, key: u32) -> Node<T> {
-        let Node { deadline, prev, next, .. } = self.nodes[key as usize];
+    fn unlink(&mut self, key: u32) -> &mut Node<T> {
+        let Node { deadline, prev, next, .. } = self.nodes[key];
         // A neighbour with the same deadline keeps the minimum true. Ties are common (a virtual
         // clock makes them by the thousand) and mostly stand side by side; without this, removing
         // them one by one, with a park after each, would walk the slot each time.
         let mut has_tie = false;
         if prev != NONE {
-            let before = &mut self.nodes[prev as usize];
+            let before = &mut self.nodes[prev];
             before.next = next;
             has_tie |= before.deadline == deadline;
         }
         if next != NONE {
-            let after = &mut self.nodes[next as usize];
+            let after = &mut self.nodes[next];
             after.prev = prev;
             has_tie |= after.deadline == deadline;
         }
         self.grid.detach(Place::of(deadline, self.elapsed), [prev, next], deadline, has_tie);
-        self.nodes.remove(key as usize)
+        let node = self.nodes.vacate(key);
+        node.seq = VACANT;
+        node
     }
 
     /// Walks an occupied slot to find its least deadline again.
@@ -382,7 +391,7 @@ impl<T> Wheel<T> {
         let mut key = self.grid.slots[place.index()].head;
         // Ends: lists are linked without cycles, and each holds `len()` nodes at most.
         while key != NONE {
-            let node = &self.nodes[key as usize];
+            let node = &self.nodes[key];
             least = least.min(node.deadline);
             key = node.next;
         }
@@ -444,7 +453,7 @@ impl Grid {
     }
 }
 
-impl<T> fmt::Debug for Wheel<T> {
+impl<T: Default> fmt::Debug for Wheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let levels = self.grid.levels.iter().enumerate().filter(|(_, level)| level.occupied != 0);
         f.debug_struct("Wheel")

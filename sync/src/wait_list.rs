@@ -31,7 +31,7 @@
 //! - **A round ends.** Who tells all that wait *now* begins a round, and serves those who joined in it or
 //!   before. Rounds are counted modulo 2^31, and that is enough: each serves the first in line at least, so
 //!   that nobody waits through more rounds than there were waiters before him, of which there are
-//!   [`MOST`] at most.
+//!   2^30 at most.
 //!
 //! Cost: join, grant, take and leave O(1); nothing is allocated once the table has grown to the most that
 //! ever stood in it; a node without a parcel is 32 bytes, a place 16 (bench `mem_event`). A wait of one of
@@ -44,15 +44,15 @@
 //! |---|---|
 //! | `place` | what does a leaf future do with a wait list? |
 //! | `handed` | how is whoever was granted something told? |
-//! | `nodes` | where do nodes live, and how is room made for them? |
+//! | `waiter` | what is kept of who waits, and what is handed to him? |
 //!
 //! It does not know what is waited for, nor when a grant is due: that is the owner's.
 
 mod handed;
-mod nodes;
 mod place;
 #[cfg(test)]
 mod tests;
+mod waiter;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -60,17 +60,18 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use lone_executor::KeptWaker;
+use lone_executor::pool::{NONE, Pool};
 use lone_executor::trace::{self, Event, Who};
 use lone_executor::watch::{Due, Watch};
 
 pub(crate) use handed::{Handed, deliver_all, deliver_each};
-pub(crate) use nodes::Parcel;
-use nodes::{NONE, Node, Nodes};
 pub(crate) use place::{Left, Place};
+pub(crate) use waiter::Parcel;
+use waiter::Waiter;
 
 /// The waiters of one primitive.
 pub(crate) struct WaitList<P> {
-    nodes: Nodes<P>,
+    nodes: Pool<Waiter<P>>,
     first: u32,
     last: u32,
     /// Where those who wait begin, behind those who were granted.
@@ -131,7 +132,7 @@ impl<P: Parcel> WaitList<P> {
     /// The waiters of `object`.
     pub(crate) fn new(object: trace::Object) -> WaitList<P> {
         WaitList {
-            nodes: Nodes::new(),
+            nodes: Pool::new(),
             first: NONE,
             last: NONE,
             first_waiting: NONE,
@@ -206,7 +207,7 @@ impl<P: Parcel> WaitList<P> {
         let due = Due::Grant(self.object.kind());
         let index = self.first_waiting;
         let handed = self.grant_with(|_parcel, handed| handed)?;
-        let node = self.nodes.of_mut(index);
+        let node = &mut self.nodes[index];
         node.watch = Watch::begin(due, &handed.waker, node.site);
         Some(handed)
     }
@@ -231,7 +232,22 @@ impl<P: Parcel> WaitList<P> {
         self.check();
         let previous = self.last;
         let standing = Standing::waiting(self.round);
-        let index = self.nodes.insert(parcel, waker, site, standing, previous);
+        let index = match self.nodes.reuse() {
+            Some((index, node)) => {
+                node.parcel = parcel;
+                node.waker = waker;
+                node.site = site;
+                node.standing = standing;
+                node.previous = previous;
+                node.next = NONE;
+                index
+            }
+            None => {
+                let watch = Watch::NOTHING;
+                let next = NONE;
+                self.nodes.push(Waiter { parcel, waker, site, standing, watch, previous, next })
+            }
+        };
         match self.nodes.get_mut(previous) {
             Some(previous) => previous.next = index,
             None => self.first = index,
@@ -243,12 +259,12 @@ impl<P: Parcel> WaitList<P> {
         Key(index)
     }
 
-    fn node(&self, key: &Key) -> &Node<P> {
-        self.nodes.of(key.0)
+    fn node(&self, key: &Key) -> &Waiter<P> {
+        &self.nodes[key.0]
     }
 
-    fn node_mut(&mut self, key: &Key) -> &mut Node<P> {
-        self.nodes.of_mut(key.0)
+    fn node_mut(&mut self, key: &Key) -> &mut Waiter<P> {
+        &mut self.nodes[key.0]
     }
 
     /// Keeps `waker` for a node; returns the one before, to be dropped after the borrow.
@@ -281,9 +297,9 @@ impl<P: Parcel> WaitList<P> {
 
     /// Takes a node out, wherever it stands. It lies where it was, for what is wanted of it to be taken.
     #[inline]
-    fn remove(&mut self, Key(index): Key) -> &mut Node<P> {
+    fn remove(&mut self, Key(index): Key) -> &mut Waiter<P> {
         self.check();
-        let Node { standing, previous, next, .. } = *self.nodes.of(index);
+        let Waiter { standing, previous, next, .. } = self.nodes[index];
         match self.nodes.get_mut(previous) {
             Some(previous) => previous.next = next,
             None => self.first = next,
@@ -317,8 +333,8 @@ impl<P: Parcel> WaitList<P> {
     fn check(&self) {
         let Self { first, last, first_waiting, granted, ref nodes, .. } = *self;
         let waiting = nodes.len() - granted as usize;
-        debug_assert_eq!(first == NONE, nodes.len() == 0, "the first is {first}");
-        debug_assert_eq!(last == NONE, nodes.len() == 0, "the last is {last}");
+        debug_assert_eq!(first == NONE, nodes.is_empty(), "the first is {first}");
+        debug_assert_eq!(last == NONE, nodes.is_empty(), "the last is {last}");
         debug_assert_eq!(
             first_waiting == NONE,
             waiting == 0,

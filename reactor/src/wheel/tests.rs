@@ -242,7 +242,7 @@ impl Pair {
 }
 
 /// Walks the whole wheel and asserts its invariants by name.
-fn check<T>(wheel: &Wheel<T>) {
+fn check<T: Default>(wheel: &Wheel<T>) {
     let mut count = 0;
     for level in 0..LEVELS {
         let Level { occupied, stale } = wheel.grid.levels[level];
@@ -252,7 +252,7 @@ fn check<T>(wheel: &Wheel<T>) {
             let (mut least, mut prev, mut key) = (u64::MAX, NONE, slot.head);
             let mut last_of_deadline = HashMap::new();
             while key != NONE {
-                let node = &wheel.nodes[key as usize];
+                let node = &wheel.nodes[key];
                 let own = Place::of(node.deadline, wheel.elapsed);
                 assert!(node.deadline >= wheel.elapsed, "Past");
                 assert_eq!((own.level, own.slot), (place.level, place.slot), "Place");
@@ -350,7 +350,7 @@ fn any_short_sequence_of_operations_answers_as_the_model_does() {
 // ---- Order ----
 
 /// Fires all that is due by `now`: deadlines and items, in order.
-fn fire<T>(wheel: &mut Wheel<T>, now: u64) -> Vec<(u64, T)> {
+fn fire<T: Default>(wheel: &mut Wheel<T>, now: u64) -> Vec<(u64, T)> {
     let mut fired = Vec::new();
     while let Some((_, deadline, item)) = wheel.pop_due(now) {
         fired.push((deadline, item));
@@ -506,7 +506,7 @@ fn removing_the_earliest_uncovers_the_next_deadline() {
     check(&wheel);
 }
 
-fn stale_slots<T>(wheel: &Wheel<T>) -> u32 {
+fn stale_slots<T: Default>(wheel: &Wheel<T>) -> u32 {
     wheel.grid.levels.iter().map(|level| level.stale.count_ones()).sum()
 }
 

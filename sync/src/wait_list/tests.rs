@@ -48,7 +48,7 @@ fn walk(list: &WaitList<Noted>) -> (Found, Found) {
     let (mut granted, mut waiting) = (Vec::new(), Vec::new());
     let (mut index, mut previous) = (list.first, NONE);
     while index != NONE {
-        let node = list.nodes.of(index);
+        let node = &list.nodes[index];
         assert_eq!(node.previous, previous, "the links agree both ways");
         if waiting.is_empty() && !node.standing.is_granted() {
             assert_eq!(list.first_waiting, index, "the first who waits");
@@ -165,6 +165,6 @@ fn rounds_come_round() {
 
 #[test]
 fn a_node_is_as_large_as_its_doc_says() {
-    assert_eq!(size_of::<Node<()>>(), 32);
+    assert_eq!(size_of::<Waiter<()>>(), 32);
     assert_eq!(size_of::<Place>(), 16);
 }
