@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::time::Duration;
 
-use async_lock::Semaphore;
 use futures_channel::mpsc::{self, Receiver, Sender};
 use futures_executor::{LocalPool, LocalSpawner};
 use futures_timer::Delay;
@@ -12,7 +11,7 @@ use futures_util::future::{Either, select};
 use futures_util::task::LocalSpawnExt;
 use futures_util::{SinkExt, StreamExt};
 
-use super::latch::Latch;
+use super::borrowed::{with_async_lock, with_latch};
 use crate::peer::{Peer, Timers};
 use crate::workloads::once::Once;
 
@@ -72,33 +71,9 @@ impl Peer for Futures {
         receiver.next().await.expect("the channel is open")
     }
 
-    type Semaphore = Semaphore;
+    with_async_lock!();
 
-    fn semaphore(permits: usize) -> Self::Semaphore {
-        Semaphore::new(permits)
-    }
-
-    fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Sized> {
-        semaphore.acquire()
-    }
-
-    type Event = Latch;
-
-    fn event() -> Self::Event {
-        Latch::default()
-    }
-
-    fn set(event: &Self::Event) {
-        event.set();
-    }
-
-    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.wait()
-    }
-
-    fn set_and_wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.set_and_wait()
-    }
+    with_latch!();
 }
 
 impl Timers for Futures {

@@ -11,7 +11,7 @@ use glommio::{GlommioError, LocalExecutorBuilder, Placement};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::rc::Rc;
 
-use super::latch::Latch;
+use super::borrowed::with_latch;
 use crate::peer::{Peer, Timers};
 
 pub struct Glommio;
@@ -88,23 +88,7 @@ impl Peer for Glommio {
         semaphore.acquire_permit(1).await.expect("the semaphore is open")
     }
 
-    type Event = Latch;
-
-    fn event() -> Self::Event {
-        Latch::default()
-    }
-
-    fn set(event: &Self::Event) {
-        event.set();
-    }
-
-    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.wait()
-    }
-
-    fn set_and_wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.set_and_wait()
-    }
+    with_latch!();
 }
 
 impl Timers for Glommio {

@@ -1,14 +1,14 @@
 //! The peers, one a file, behind the traits of [`peer`](crate::peer).
 
 #[cfg(feature = "peers")]
+mod borrowed;
+#[cfg(feature = "peers")]
 pub mod compio;
 pub mod floor;
 #[cfg(feature = "peers")]
 pub mod futures;
 #[cfg(feature = "peers")]
 pub mod glommio;
-#[cfg(feature = "peers")]
-pub mod latch;
 pub mod lone;
 #[cfg(feature = "peers")]
 pub mod monoio;
@@ -35,6 +35,11 @@ pub const COLUMNS: [&str; 12] = [
 /// Is it a runtime that one could use instead of lone?
 pub fn is_real_peer(name: &str) -> bool {
     !matches!(name, "lone" | "floor" | "raw_mio" | "raw_mio_buffers")
+}
+
+/// Is it one of tokio's two?
+pub fn is_tokio(name: &str) -> bool {
+    matches!(name, "tokio_ls" | "tokio_lrt")
 }
 
 /// Does its semaphore serve strictly first come first served? Those of async-lock let a newcomer barge in.

@@ -8,7 +8,7 @@ use local_sync::mpsc::bounded::{Rx, Tx, channel};
 use local_sync::semaphore::Semaphore;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
-use super::latch::Latch;
+use super::borrowed::with_latch;
 use crate::peer::{Peer, Timers};
 use crate::workloads::once::Once;
 
@@ -73,23 +73,7 @@ impl<const URING: bool> Peer for Monoio<URING> {
         semaphore.acquire().await.expect("the semaphore is open")
     }
 
-    type Event = Latch;
-
-    fn event() -> Self::Event {
-        Latch::default()
-    }
-
-    fn set(event: &Self::Event) {
-        event.set();
-    }
-
-    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.wait()
-    }
-
-    fn set_and_wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.set_and_wait()
-    }
+    with_latch!();
 }
 
 impl<const URING: bool> Timers for Monoio<URING> {

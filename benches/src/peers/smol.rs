@@ -3,13 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender};
 use async_executor::LocalExecutor;
 use async_io::Timer;
-use async_lock::Semaphore;
 use futures_util::future::{Either, select};
 
-use super::latch::Latch;
+use super::borrowed::{with_async_channel, with_async_lock, with_latch};
 use crate::peer::{Peer, Timers};
 use crate::workloads::once::Once;
 
@@ -47,48 +45,11 @@ impl Peer for Smol {
         Once::default()
     }
 
-    type Sender = Sender<u64>;
-    type Receiver = Receiver<u64>;
+    with_async_channel!();
 
-    fn channel(capacity: usize) -> (Self::Sender, Self::Receiver) {
-        async_channel::bounded(capacity)
-    }
+    with_async_lock!();
 
-    async fn send(sender: &mut Self::Sender, item: u64) {
-        sender.send(item).await.expect("the channel is open");
-    }
-
-    async fn receive(receiver: &mut Self::Receiver) -> u64 {
-        receiver.recv().await.expect("the channel is open")
-    }
-
-    type Semaphore = Semaphore;
-
-    fn semaphore(permits: usize) -> Self::Semaphore {
-        Semaphore::new(permits)
-    }
-
-    fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Sized> {
-        semaphore.acquire()
-    }
-
-    type Event = Latch;
-
-    fn event() -> Self::Event {
-        Latch::default()
-    }
-
-    fn set(event: &Self::Event) {
-        event.set();
-    }
-
-    fn wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.wait()
-    }
-
-    fn set_and_wait(event: &Self::Event) -> impl Future<Output = ()> {
-        event.set_and_wait()
-    }
+    with_latch!();
 }
 
 impl Timers for Smol {
