@@ -112,10 +112,12 @@ fn judge_network(workload: &'static Workload, options: &Options, results: &mut R
     let effort = Effort { quick: options.quick };
     // A duel puts its thread on one core, and stays there; whoever is measured after it would begin there, too.
     let duels = std::thread::spawn(move || crate::network::judge(workload.name, effort));
-    let judged = duels.join();
-    match judged.unwrap_or_else(|_| Err(std::io::Error::other("the duel panicked"))) {
-        Ok(judged) => results.judged.extend(judged),
-        Err(error) => results.fail(format!("the limits of {}: {error}", workload.name)),
+    match duels.join() {
+        Ok((judged, failures)) => {
+            results.judged.extend(judged);
+            failures.into_iter().for_each(|failure| results.fail(failure));
+        }
+        Err(_) => results.fail(format!("the limits of {}: the duel panicked", workload.name)),
     }
 }
 

@@ -59,6 +59,7 @@ fn run_compare(words: &[String]) -> Result<(), String> {
     for failure in &results.failures {
         println!("failed: {failure}");
     }
+    println!("{}", report::summary(&results));
     if options.report || options.is_complete() {
         report::write(&results, &options).map_err(|error| format!("the report: {error}"))?;
     }
@@ -97,12 +98,11 @@ fn run_limits(words: &[String]) -> Result<(), String> {
         words.iter().all(|word| word == "--quick") || words.iter().any(|word| word == name)
     };
     for name in names.filter(wanted) {
-        let judged = lone_benches::network::judge(name, effort);
-        for judged in judged.map_err(|error| format!("{name}: {error}"))? {
-            let verdict = if judged.is_met == Some(true) { "met" } else { "missed" };
-            let ratio = judged.ratio.unwrap_or(f64::NAN);
-            println!("{name:<16} {ratio:>7.3}  {:<24} {verdict}", judged.limit);
+        let (judged, failures) = lone_benches::network::judge(name, effort);
+        for judged in judged {
+            println!("{name:<16} {:<32} {}", judged.limit, judged.verdict());
         }
+        failures.iter().for_each(|failure| println!("failed: {failure}"));
     }
     Ok(())
 }

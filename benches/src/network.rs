@@ -7,7 +7,7 @@
 use crate::dispatch::Measure;
 use crate::figures::Figures;
 use crate::measure::Effort;
-use crate::net::{self, Beside};
+use crate::net::{self, Beside, LIMITS};
 use crate::registry::{Group, Row, Workload, less, more};
 use crate::targets::Judged;
 
@@ -81,29 +81,59 @@ pub const WORKLOADS: &[Workload] = &[
     network!("xt_spin", LOOPS, &[less("xt_spin", "rt_ns", "ns/round trip")]),
 ];
 
+/// How a message's cost grows with the connections: the workload of each size, by the key of its row.
+const CONNECTIONS: [(&str, &str); 4] = [
+    ("1e3", "echo1000x64"),
+    ("3e3", "echo3000x64"),
+    ("5e3", "echo5000x64"),
+    ("1e4", "echo10000x64"),
+];
+
+/// Drawn as a curve; its limit is that of `echo10000x64`, by windows in turn.
+pub const GROWTH: Workload = Workload {
+    name: "grow_connections",
+    group: Group::Growth,
+    rows: &[
+        less("grow_connections_1e3", "1e3", "CPU us/message"),
+        less("grow_connections_3e3", "3e3", "CPU us/message"),
+        less("grow_connections_5e3", "5e3", "CPU us/message"),
+        less("grow_connections_1e4", "1e4", "CPU us/message"),
+    ],
+    measure: Measure {
+        peers: &["lone", "tokio_ls", "tokio_lrt", "raw_mio"],
+        run: |peer, _| {
+            let mut figures = Figures::default();
+            for (key, workload) in CONNECTIONS {
+                figures = figures.and(key, measure(workload, peer)?.get("cpu_us")?);
+            }
+            Some(figures)
+        },
+    },
+};
+
 fn measure(workload: &str, peer: &str) -> Option<Figures> {
     let metrics = net::measure(workload, peer)?;
     let metrics = metrics.unwrap_or_else(|error| panic!("{workload} by {peer}: {error}"));
     Some(metrics.into_iter().fold(Figures::default(), |all, (key, value)| all.and(key, value)))
 }
 
-/// Judges the limits of one workload, by so many windows.
-///
-/// # Errors
-/// What the system says.
-pub fn judge(workload: &'static str, effort: Effort) -> std::io::Result<Vec<Judged>> {
-    let limits = net::LIMITS.iter().filter(|limit| limit.workload == workload);
-    limits
-        .map(|limit| {
-            let verdict = limit.judge(effort.either(25, 5))?;
-            let is_rate = matches!(limit.beside, Beside::Rate(_));
-            let turned = |ratio: f64| if is_rate { 1.0 / ratio } else { ratio };
-            let beside = match limit.beside {
-                Beside::Best => format!("best ({})", verdict.beside),
-                _ => verdict.beside.to_owned(),
-            };
-            let ratio = Some(turned(verdict.ratio));
-            Ok(Judged::new(workload, turned(limit.ratio), &beside, ratio))
-        })
-        .collect()
+/// Judges the limits of one workload. One that could not be measured has no ratio, and comes with what has
+/// failed.
+pub fn judge(workload: &'static str, effort: Effort) -> (Vec<Judged>, Vec<String>) {
+    let (mut judged, mut failures) = (Vec::new(), Vec::new());
+    for limit in LIMITS.iter().filter(|limit| limit.workload == workload) {
+        let verdict = limit.judge(effort.either(25, 5));
+        let (over, ratio) = match (&verdict, limit.beside) {
+            (Ok(verdict), Beside::Best) => {
+                (format!("best ({})", verdict.beside), Some(verdict.ratio))
+            }
+            (Ok(verdict), _) => (verdict.beside.to_owned(), Some(verdict.ratio)),
+            (Err(_), beside) => (beside.name(), None),
+        };
+        judged.push(Judged::new(workload, limit.ratio, &over, ratio));
+        if let Err(error) = verdict {
+            failures.push(format!("the limit of {workload} over {over}: {error}"));
+        }
+    }
+    (judged, failures)
 }

@@ -66,13 +66,18 @@ const fn workload(
 
 /// All workloads, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    TASKS.iter().chain(WAITING).chain(TIME).chain(MEMORY).chain(NETWORK).chain(GROWTH)
+    let growth = GROWTH.iter().chain(GROWTH_OF_NETWORK);
+    TASKS.iter().chain(WAITING).chain(TIME).chain(MEMORY).chain(NETWORK).chain(growth)
 }
 
 #[cfg(feature = "peers")]
 use crate::network::WORKLOADS as NETWORK;
 #[cfg(not(feature = "peers"))]
 const NETWORK: &[Workload] = &[];
+#[cfg(feature = "peers")]
+const GROWTH_OF_NETWORK: &[Workload] = &[crate::network::GROWTH];
+#[cfg(not(feature = "peers"))]
+const GROWTH_OF_NETWORK: &[Workload] = &[];
 
 const TASKS: &[Workload] = &[
     workload(

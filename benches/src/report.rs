@@ -9,7 +9,7 @@ use crate::compare::Options;
 use crate::plots;
 use crate::results::Results;
 use crate::table::table;
-use crate::targets::judge;
+use crate::targets::{Judged, judge};
 
 /// Writes both beside the sources of this member.
 ///
@@ -32,12 +32,7 @@ fn text(results: &Results, options: &Options, plots: &[String]) -> String {
         kernel(),
         compiler(),
     );
-    let (met, all) = score(results);
-    let missing = unjudged(results);
-    text += &format!(
-        "Limits met: {met} of {all}. Each verdict is followed by the ratio it is about. Limits that could \
-         not be judged, for there is no figure: {missing}.\n\n"
-    );
+    text += &format!("{} Each verdict is followed by the ratio it is about.\n\n", summary(results));
     text += &table(results);
     for failure in &results.failures {
         text += &format!("\nFailed: {failure}\n");
@@ -48,17 +43,25 @@ fn text(results: &Results, options: &Options, plots: &[String]) -> String {
     text
 }
 
-/// How many limits are met, of those that could be judged.
-pub fn score(results: &Results) -> (usize, usize) {
+/// How many limits are met; which are missed, and which could not be judged.
+pub fn summary(results: &Results) -> String {
     let verdicts = results.rows().flat_map(|(_, row)| judge(row.name, results));
-    let judged: Vec<bool> = verdicts.filter_map(|verdict| verdict.is_met).collect();
-    (judged.iter().filter(|met| **met).count(), judged.len())
-}
-
-/// How many limits have no figure to be judged by.
-pub fn unjudged(results: &Results) -> usize {
-    let verdicts = results.rows().flat_map(|(_, row)| judge(row.name, results));
-    verdicts.filter(|verdict| verdict.is_met.is_none()).count()
+    let (mut met, mut missed, mut unjudged) = (0, Vec::new(), Vec::new());
+    for judged in verdicts {
+        let Judged { row, limit, .. } = &judged;
+        match judged.is_met {
+            Some(true) => met += 1,
+            Some(false) => {
+                missed.push(format!("{row} {:.2} ({limit})", judged.ratio.unwrap_or(f64::NAN)))
+            }
+            None => unjudged.push(format!("{row} ({limit})")),
+        }
+    }
+    let list = |what: &str, which: Vec<String>| match which.len() {
+        0 => format!("none {what}"),
+        count => format!("{count} {what}: {}", which.join(", ")),
+    };
+    format!("Limits: {met} met; {}; {}.", list("missed", missed), list("not judged", unjudged))
 }
 
 fn kernel() -> String {

@@ -48,9 +48,16 @@ impl Results {
         (!figures.is_empty()).then(|| median(&mut figures))
     }
 
-    fn rounds(&self, row: &'static str, peer: &str) -> Option<&Vec<Option<f64>>> {
+    fn rounds(&self, row: &'static str, peer: &str) -> Option<&[Option<f64>]> {
         let peer = COLUMNS.iter().find(|column| **column == peer)?;
-        self.figures.get(&(row, *peer))
+        self.figures.get(&(row, *peer)).map(Vec::as_slice)
+    }
+
+    /// Whether each of these that can run the row's workload has a figure.
+    pub fn has_all(&self, row: &'static str, among: fn(&str) -> bool) -> bool {
+        let workload = all().find(|workload| workload.rows.iter().any(|known| known.name == row));
+        let peers = workload.map_or(&[][..], |workload| workload.measure.peers);
+        peers.iter().filter(|peer| among(peer)).all(|peer| self.of(row, peer).is_some())
     }
 
     /// The one of these with the best median.
@@ -67,24 +74,34 @@ impl Results {
 
     /// How `one` stands to `other`: the median of the ratios of each round, less is better.
     pub fn ratio(&self, row: &'static str, one: &str, other: &str) -> Option<f64> {
-        let pairs = self.rounds(row, one)?.iter().zip(self.rounds(row, other)?);
-        let mut ratios: Vec<f64> = pairs
-            .filter_map(|(one, other)| {
-                let (one, other) = ((*one)?, (*other)?);
-                Some(match direction(row) {
-                    Better::Less => one / other,
-                    Better::More => other / one,
-                })
-            })
-            .filter(|ratio| ratio.is_finite())
-            .collect();
-        (!ratios.is_empty()).then(|| median(&mut ratios))
+        median_ratio(
+            self.rounds(row, one)?,
+            self.rounds(row, other)?,
+            match direction(row) {
+                Better::Less => |one, other| one / other,
+                Better::More => |one, other| other / one,
+            },
+        )
     }
 
-    /// lone's own figure over another row's.
+    /// How lone stands in `row` to itself in `other`: the median of the ratios of each round.
     pub fn growth(&self, row: &'static str, other: &'static str) -> Option<f64> {
-        Some(self.of(row, "lone")? / self.of(other, "lone")?)
+        median_ratio(self.rounds(row, "lone")?, self.rounds(other, "lone")?, |one, other| {
+            one / other
+        })
     }
+}
+
+/// The median over those rounds that have both.
+fn median_ratio(
+    ones: &[Option<f64>],
+    others: &[Option<f64>],
+    ratio: impl Fn(f64, f64) -> f64,
+) -> Option<f64> {
+    let pairs = ones.iter().zip(others).filter_map(|(one, other)| (*one).zip(*other));
+    let ratios = pairs.map(|(one, other)| ratio(one, other)).filter(|ratio| ratio.is_finite());
+    let mut ratios: Vec<f64> = ratios.collect();
+    (!ratios.is_empty()).then(|| median(&mut ratios))
 }
 
 fn direction(row: &'static str) -> Better {

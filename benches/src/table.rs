@@ -2,14 +2,14 @@
 
 use crate::peers::{COLUMNS, is_real_peer};
 use crate::results::Results;
-use crate::targets::judge;
+use crate::targets::{Judged, judge};
 
 /// All rows that were measured.
 pub fn table(results: &Results) -> String {
     let peers: Vec<_> = COLUMNS.into_iter().filter(|peer| *peer != "lone").collect();
     let shown: Vec<_> = peers.into_iter().filter(|peer| is_measured(results, peer)).collect();
     let mut head = ["workload", "unit", "lone", "best peer", "ratio"].map(str::to_owned).to_vec();
-    head.extend(["limit", "verdict"].map(str::to_owned));
+    head.extend(["by hand", "limit", "verdict"].map(str::to_owned));
     head.extend(shown.iter().map(|peer| (*peer).to_owned()));
     let mut lines = vec![head];
     for (_, row) in results.rows() {
@@ -17,13 +17,14 @@ pub fn table(results: &Results) -> String {
         let ratio = best.and_then(|best| results.ratio(row.name, "lone", best));
         let verdicts = judge(row.name, results);
         let limits: Vec<_> = verdicts.iter().map(|judged| judged.limit.clone()).collect();
-        let words: Vec<_> = verdicts.iter().map(|v| word(v.is_met, v.ratio)).collect();
+        let words: Vec<_> = verdicts.iter().map(Judged::verdict).collect();
         let mut line = vec![
             row.name.to_owned(),
             row.unit.to_owned(),
             figure(results.of(row.name, "lone")),
             best.unwrap_or("-").to_owned(),
-            ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+            as_ratio(ratio),
+            as_ratio(by_hand(results, row.name)),
             limits.join("; "),
             words.join("; "),
         ];
@@ -33,16 +34,17 @@ pub fn table(results: &Results) -> String {
     layout(&lines)
 }
 
-fn is_measured(results: &Results, peer: &str) -> bool {
-    results.rows().any(|(_, row)| results.of(row.name, peer).is_some())
+/// lone's ratio to what is written by hand, without a runtime.
+fn by_hand(results: &Results, row: &'static str) -> Option<f64> {
+    ["floor", "raw_mio"].into_iter().find_map(|limit| results.ratio(row, "lone", limit))
 }
 
-fn word(is_met: Option<bool>, ratio: Option<f64>) -> String {
-    match (is_met, ratio) {
-        (Some(true), Some(ratio)) => format!("met {ratio:.2}"),
-        (Some(false), Some(ratio)) => format!("missed {ratio:.2}"),
-        _ => "not measured".to_owned(),
-    }
+fn as_ratio(ratio: Option<f64>) -> String {
+    ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+fn is_measured(results: &Results, peer: &str) -> bool {
+    results.rows().any(|(_, row)| results.of(row.name, peer).is_some())
 }
 
 /// Three digits that count.
@@ -82,15 +84,23 @@ mod tests {
     fn a_row_says_who_is_best_and_whether_the_limit_is_met() {
         let workload = all().find(|workload| workload.name == "spawn10k").expect("it is there");
         let mut results = Results::default();
-        results.add(workload, "lone", Some(&Figures::one("ns", 41.0)));
-        results.add(workload, "tokio_lrt", Some(&Figures::one("ns", 200.0)));
-        results.add(workload, "glommio", Some(&Figures::one("ns", 100.0)));
-        let table = table(&results);
-        let row = table.lines().last().expect("it has a row");
-        assert!(row.contains("glommio") && row.contains("met 0.41"), "{row}");
-        results.add(workload, "lone", Some(&Figures::one("ns", 80.0)));
-        results.add(workload, "glommio", Some(&Figures::one("ns", 100.0)));
-        assert!(super::table(&results).contains("missed 0.6"), "{}", super::table(&results));
+        let mut add = |lone: f64| {
+            for peer in workload.measure.peers {
+                let ns = match *peer {
+                    "lone" => lone,
+                    "tokio_lrt" => 100.0,
+                    "floor" => 50.0,
+                    _ => 200.0,
+                };
+                results.add(workload, peer, Some(&Figures::one("ns", ns)));
+            }
+            table(&results)
+        };
+        let (met, missed) = (add(41.0), add(80.0));
+        let row = met.lines().last().expect("it has a row");
+        assert!(row.contains("tokio_lrt") && row.contains("met 0.41"), "{row}");
+        assert!(row.contains(" 0.82 "), "{row}");
+        assert!(missed.contains("missed 0.6"), "{missed}");
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::io;
 
-use super::session::{self, median};
+use super::session;
 use super::{PEERS, Peer, Workload, measure};
+use crate::measure::median;
 
 /// One thing that is asked.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct Limit {
     pub workload: &'static str,
     /// Beside whom.
     pub beside: Beside,
-    /// The ratio, at most; of the messages a second at least.
+    /// The ratio, at most; of messages a second that of the other's to lone's.
     pub ratio: f64,
 }
 
@@ -24,14 +25,27 @@ pub struct Limit {
 pub enum Beside {
     /// This one, by the server's CPU time a unit.
     Peer(Peer),
-    /// This one, by the time of a round trip.
-    Wakes(Peer),
+    /// This one, by measurements in turn: of wakes, and where the connections of two servers are more than
+    /// a client may have.
+    InTurn(Peer),
     /// Whoever of the runtimes is best.
     Best,
     /// lone itself at another workload: how it grows.
     Lone(&'static str),
-    /// This one, by messages a second: at least so many times as many.
-    Rate(Peer),
+    /// The better tokio, by messages a second: at least so many times as many.
+    Rate,
+}
+
+impl Beside {
+    /// As a table says it before anybody has been measured.
+    pub fn name(self) -> String {
+        match self {
+            Beside::Peer(peer) | Beside::InTurn(peer) => peer.name().to_owned(),
+            Beside::Best => "best".to_owned(),
+            Beside::Lone(workload) => workload.to_owned(),
+            Beside::Rate => "tokio".to_owned(),
+        }
+    }
 }
 
 const fn limit(workload: &'static str, beside: Beside, ratio: f64) -> Limit {
@@ -48,15 +62,16 @@ pub const LIMITS: &[Limit] = &[
     limit("idle8000", Beside::Best, 0.90),
     limit("xt_same", Beside::Best, 1.0),
     limit("echo10000x64", Beside::Lone("echo1000x64"), 1.25),
-    limit("echo1x64spin", Beside::Rate(Peer::TokioLocal), 2.5),
+    limit("echo1x64spin", Beside::Rate, 1.0 / 2.5),
     limit("echo1x64", Beside::Peer(Peer::TokioLocal), 1.0),
     limit("echo64x64", Beside::Peer(Peer::TokioLocal), 1.0),
     limit("echo1000x64", Beside::Peer(Peer::TokioLocal), 1.0),
+    limit("echo10000x64", Beside::InTurn(Peer::TokioLocal), 1.0),
     limit("echo1x16384", Beside::Peer(Peer::TokioLocal), 1.0),
     limit("echo64x16384", Beside::Peer(Peer::TokioLocal), 1.0),
     limit("echo1000x16384", Beside::Peer(Peer::TokioLocal), 1.0),
-    limit("xt_cross", Beside::Wakes(Peer::TokioLocal), 1.0),
-    limit("xt_spin", Beside::Wakes(Peer::TokioLocal), 1.0),
+    limit("xt_cross", Beside::InTurn(Peer::TokioLocal), 1.0),
+    limit("xt_spin", Beside::InTurn(Peer::TokioLocal), 1.0),
 ];
 
 /// What came of a limit.
@@ -64,8 +79,6 @@ pub const LIMITS: &[Limit] = &[
 pub struct Verdict {
     /// Beside whom, by name: the best one, where that was asked.
     pub beside: &'static str,
-    /// lone's figure, and the other's: CPU us a unit, bytes, or ns a round trip.
-    pub figures: [f64; 2],
     /// What the limit is about.
     pub ratio: f64,
 }
@@ -79,47 +92,56 @@ impl Limit {
     pub fn judge(&self, rounds: usize) -> io::Result<Verdict> {
         let workload = find(self.workload)?;
         let lone = (workload, Peer::Lone);
-        let (beside, figures, ratio) = match self.beside {
-            Beside::Peer(peer) => {
-                let duel = session::duel([lone, (workload, peer)], rounds)?;
-                (peer.name(), duel.cpu_us, duel.cpu_ratio)
-            }
-            Beside::Rate(peer) => {
-                let duel = session::duel([lone, (workload, peer)], rounds)?;
-                (peer.name(), duel.cpu_us, duel.rate_ratio)
+        let (beside, ratio) = match self.beside {
+            Beside::Peer(peer) => worst_duel(lone, &[peer], rounds, |duel| duel.cpu_ratio)?,
+            Beside::Rate => {
+                let tokios = [Peer::TokioLocalSet, Peer::TokioLocal];
+                worst_duel(lone, &tokios, rounds, |duel| 1.0 / duel.rate_ratio)?
             }
             Beside::Lone(other) => {
                 let duel = session::duel([lone, (find(other)?, Peer::Lone)], rounds)?;
-                (other, duel.cpu_us, duel.cpu_ratio)
+                (other, duel.cpu_ratio)
             }
-            Beside::Wakes(peer) => in_turn(self.workload, &[peer], rounds)?,
-            Beside::Best if matches!(workload, Workload::Churn { .. }) => best_duel(lone, rounds)?,
-            Beside::Best => {
-                let runtimes: Vec<Peer> = runtimes().collect();
-                in_turn(self.workload, &runtimes, rounds)?
+            Beside::InTurn(peer) => in_turn(self.workload, &[peer], rounds)?,
+            Beside::Best if matches!(workload, Workload::Churn { .. }) => {
+                worst_duel(lone, &runtimes(), rounds, |duel| duel.cpu_ratio)?
             }
+            Beside::Best => in_turn(self.workload, &runtimes(), rounds)?,
         };
-        Ok(Verdict { beside, figures, ratio })
+        Ok(Verdict { beside, ratio })
     }
 }
 
-type Found = (&'static str, [f64; 2], f64);
+/// Beside whom, and the ratio.
+type Found = (&'static str, f64);
 
 fn find(workload: &str) -> io::Result<Workload> {
     Workload::find(workload).ok_or_else(|| io::Error::other(format!("what is {workload}?")))
 }
 
-fn runtimes() -> impl Iterator<Item = Peer> {
-    PEERS.iter().map(|(_, peer)| *peer).filter(|peer| *peer != Peer::Lone && !peer.is_raw())
+/// What has failed, by name.
+fn of(peer: Peer) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::other(format!("{}: {error}", peer.name()))
 }
 
-/// The one beside whom lone looks worst.
-fn best_duel(lone: (Workload, Peer), rounds: usize) -> io::Result<Found> {
+fn runtimes() -> Vec<Peer> {
+    let peers = PEERS.iter().map(|(_, peer)| *peer);
+    peers.filter(|peer| *peer != Peer::Lone && !peer.is_raw()).collect()
+}
+
+/// The one beside whom lone looks worst, by a ratio that is better the less it is.
+fn worst_duel(
+    lone: (Workload, Peer),
+    peers: &[Peer],
+    rounds: usize,
+    ratio_of: impl Fn(&session::Duel) -> f64,
+) -> io::Result<Found> {
     let mut worst: Option<Found> = None;
-    for peer in runtimes() {
-        let duel = session::duel([lone, (lone.0, peer)], rounds)?;
-        if worst.is_none_or(|(_, _, ratio)| duel.cpu_ratio > ratio) {
-            worst = Some((peer.name(), duel.cpu_us, duel.cpu_ratio));
+    for peer in peers {
+        let duel = session::duel([lone, (lone.0, *peer)], rounds).map_err(of(*peer))?;
+        let ratio = ratio_of(&duel);
+        if worst.is_none_or(|(_, worst)| ratio > worst) {
+            worst = Some((peer.name(), ratio));
         }
     }
     worst.ok_or_else(|| io::Error::other("there are no runtimes"))
@@ -131,14 +153,15 @@ fn in_turn(workload: &str, peers: &[Peer], rounds: usize) -> io::Result<Found> {
         std::iter::once(Peer::Lone).chain(peers.iter().copied()).map(|p| (p, vec![])).collect();
     for _ in 0..(rounds / 5).max(1) {
         for (peer, values) in &mut all {
-            let measured = measure(workload, peer.name())
-                .ok_or_else(|| io::Error::other(format!("{} cannot", peer.name())))??;
+            let measured = measure(workload, peer.name());
+            let measured = measured.unwrap_or_else(|| Err(io::Error::other("it cannot")));
+            let measured = measured.map_err(of(*peer))?;
             values.push(measured[0].1);
         }
     }
-    let mut medians = all.into_iter().map(|(peer, values)| (peer, median(values)));
+    let mut medians = all.into_iter().map(|(peer, mut values)| (peer, median(&mut values)));
     let (_, lone) = medians.next().expect("lone is the first");
     let best = medians.min_by(|(_, one), (_, other)| one.total_cmp(other));
     let (peer, best) = best.ok_or_else(|| io::Error::other("nobody to compare with"))?;
-    Ok((peer.name(), [lone, best], lone / best))
+    Ok((peer.name(), lone / best))
 }

@@ -11,6 +11,7 @@ use super::churn::Churn;
 use super::load::Echo;
 use super::server::Server;
 use super::{Metric, Peer, Workload, cpu};
+use crate::measure::median;
 
 /// Before the first window: caches, buffers that the system grows, free lists.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -96,7 +97,7 @@ pub(super) fn measure(workload: Workload, peer: Peer) -> io::Result<Vec<Metric>>
         units += window.units;
     }
     let user = (session.server.cpu.user()? - user) * 1e6 / units as f64;
-    Ok(vec![("cpu_us", median(used)), ("user_us", user), ("per_s", median(rates))])
+    Ok(vec![("cpu_us", median(&mut used)), ("user_us", user), ("per_s", median(&mut rates))])
 }
 
 /// Two that are measured in turn: medians of each, and of the ratios of adjacent windows.
@@ -126,13 +127,8 @@ pub(super) fn duel(sides: [(Workload, Peer); 2], rounds: usize) -> io::Result<Du
         rates.push(a.per_s / b.per_s);
     }
     Ok(Duel {
-        cpu_us: [median(ones), median(others)],
-        cpu_ratio: median(ratios),
-        rate_ratio: median(rates),
+        cpu_us: [median(&mut ones), median(&mut others)],
+        cpu_ratio: median(&mut ratios),
+        rate_ratio: median(&mut rates),
     })
-}
-
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
-use super::session::{WINDOWS, median};
+use super::session::WINDOWS;
 use super::workload::Wake;
 use super::{Metric, Peer, cpu};
+use crate::measure::median;
 
 const WINDOW: Duration = Duration::from_millis(150);
 /// So many rounds between two looks at the time.
@@ -85,7 +86,7 @@ pub(super) fn measure(peer: Peer, how: Wake) -> io::Result<Vec<Metric>> {
     });
     let thread = (how != Wake::Spinning).then(|| answering.thread().clone());
     let asking = line.clone();
-    let times = peer.run_task(async move {
+    let mut times = peer.run_task(async move {
         let (mut number, mut times) = (0, Vec::new());
         // The first window is a warm-up like the others: the median takes care of it.
         for _ in 0..WINDOWS {
@@ -103,5 +104,5 @@ pub(super) fn measure(peer: Peer, how: Wake) -> io::Result<Vec<Metric>> {
     line.ended.store(true, Ordering::Relaxed);
     answering.thread().unpark();
     answering.join().map_err(|_| io::Error::other("the thread has panicked"))??;
-    Ok(vec![("rt_ns", median(times))])
+    Ok(vec![("rt_ns", median(&mut times))])
 }

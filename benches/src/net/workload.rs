@@ -47,6 +47,8 @@ pub const WORKLOADS: &[(&str, Workload)] = &[
     ("echo1x64", echo(1, 64)),
     ("echo64x64", echo(64, 64)),
     ("echo1000x64", echo(1_000, 64)),
+    ("echo3000x64", echo(3_000, 64)),
+    ("echo5000x64", echo(5_000, 64)),
     ("echo10000x64", echo(10_000, 64)),
     ("echo1x16384", echo(1, 16_384)),
     ("echo64x16384", echo(64, 16_384)),
