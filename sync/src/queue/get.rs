@@ -57,8 +57,13 @@ impl<T, O: QueueOrder<T>> Get<'_, T, O> {
     #[inline(never)]
     fn poll_others(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, GetError>> {
         let Get { queue, place } = self;
+        let mut state = queue.state.borrow_mut();
+        if let Some(handed) = place.take_granted(&mut state.getters) {
+            let claimed = state.claim(handed);
+            drop(state);
+            return Poll::Ready(or_come_back(queue, claimed));
+        }
         if !place.is_taken() {
-            let mut state = queue.state.borrow_mut();
             match state.get() {
                 Ok((item, handed)) => {
                     drop(state);
@@ -73,13 +78,22 @@ impl<T, O: QueueOrder<T>> Get<'_, T, O> {
                 }
             }
         }
+        drop(state);
         let handed = ready!(place.poll(cx, ITEM, &queue.state, getters));
         let claimed = queue.state.borrow_mut().claim(handed);
-        Poll::Ready(match claimed {
-            Some(item) => Ok(item),
-            // Refused; but an item may have come back since.
-            None => queue.try_get().map_err(|_| GetError),
-        })
+        Poll::Ready(or_come_back(queue, claimed))
+    }
+}
+
+/// What a getter has been handed. Where it was refused an item may have come back since.
+#[inline]
+fn or_come_back<T, O: QueueOrder<T>>(
+    queue: &QueueOf<T, O>,
+    claimed: Option<T>,
+) -> Result<T, GetError> {
+    match claimed {
+        Some(item) => Ok(item),
+        None => queue.try_get().map_err(|_| GetError),
     }
 }
 
