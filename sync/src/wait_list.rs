@@ -287,7 +287,7 @@ impl<P: Parcel> WaitList<P> {
     }
 
     /// Takes out a node that was granted: what it was granted.
-    #[inline(never)]
+    #[inline]
     fn take(&mut self, key: Key) -> P {
         let node = self.remove(key);
         debug_assert!(node.standing.is_granted(), "it still waits");
