@@ -228,16 +228,27 @@ impl<T: Default> Wheel<T> {
         let deadline = deadline.max(self.elapsed);
         let seq = self.next_seq;
         self.next_seq += 1;
-        let key = match self.nodes.reuse() {
+        let place = Place::of(deadline, self.elapsed);
+        let (key, prev) = match self.nodes.reuse() {
             Some((key, node)) => {
+                let prev = self.grid.attach(place, key, deadline);
                 node.deadline = deadline;
                 node.seq = seq;
+                node.prev = prev;
+                node.next = NONE;
                 node.item = item;
-                key
+                (key, prev)
             }
-            None => self.nodes.push(Node { deadline, seq, prev: NONE, next: NONE, item }),
+            None => {
+                let key = self.nodes.push(Node { deadline, seq, prev: NONE, next: NONE, item });
+                let prev = self.grid.attach(place, key, deadline);
+                self.nodes[key].prev = prev;
+                (key, prev)
+            }
         };
-        self.append(key);
+        if prev != NONE {
+            self.nodes[prev].next = key;
+        }
         TimerId { key, seq }
     }
 
