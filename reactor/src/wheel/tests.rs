@@ -554,7 +554,7 @@ fn a_stale_id_does_not_name_the_successor_in_its_memory() {
     let fired = wheel.insert(SECOND, 'B');
     assert_eq!(fire(&mut wheel, SECOND), [(SECOND, 'B')]);
     let live = wheel.insert(2 * SECOND, 'C');
-    assert!(removed.key == live.key && fired.key == live.key, "the slab reuses the key");
+    assert!(removed.key == live.key && fired.key == live.key, "the pool reuses the key");
     for stale in [removed, fired] {
         assert_eq!(wheel.get_mut(stale), None);
         assert_eq!(wheel.place(stale), None);
