@@ -80,10 +80,16 @@ impl Event {
     /// # Reentrancy
     ///
     /// A foreign waker that it wakes may use this event: it finds it set.
+    #[inline]
     pub fn set(&self) {
-        if !self.set.replace(true) {
-            deliver_all(&self.waiters, |waiters| waiters);
+        if !self.set.replace(true) && !self.waiters.borrow().is_empty() {
+            self.tell_all();
         }
+    }
+
+    #[inline(never)]
+    fn tell_all(&self) {
+        deliver_all(&self.waiters, |waiters| waiters);
     }
 
     /// Makes later waits wait again. Those that `set` has reached go on.
@@ -162,15 +168,21 @@ impl Future for EventWait<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let EventWait { event, place } = &mut *self;
         ready!(budget::take(cx));
-        if !place.is_taken() {
-            if event.set.get() {
-                return Poll::Ready(());
-            }
-            if place.join_and_keep(&mut event.waiters.borrow_mut(), (), cx) {
-                return place.wait(EVENT);
-            }
+        if !self.place.is_taken() && self.event.set.get() {
+            return Poll::Ready(());
+        }
+        self.poll_waiting(cx)
+    }
+}
+
+impl EventWait<'_> {
+    /// Apart, so that a wait for what is set is short where it is inlined (bench `event_set`).
+    #[inline(never)]
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let EventWait { event, place } = self;
+        if !place.is_taken() && place.join_and_keep(&mut event.waiters.borrow_mut(), (), cx) {
+            return place.wait(EVENT);
         }
         place.poll(cx, EVENT, &event.waiters, |waiters| waiters)
     }
