@@ -36,6 +36,7 @@ use crate::budget::{self, Budget};
 use crate::core::{Core, Flow, Phase, shutdown_reason};
 use crate::inbox::{Inbox, Item};
 use crate::join::{JoinError, JoinHandle};
+use crate::linger::Linger;
 use crate::num::Num;
 use crate::pace::Pace;
 use crate::panicked::Panic;
@@ -69,6 +70,7 @@ pub struct Executor<P: Park> {
     parked: bool,
     /// For how long nothing has happened that only code which is not lone's could let happen.
     quiet: Quiet,
+    linger: Linger,
 }
 
 impl<P: Park> Executor<P> {
@@ -92,8 +94,9 @@ impl<P: Park> Executor<P> {
         let (number, first_generation) = registry::register(&inbox)?;
         let core = Core::new(number, first_generation, inbox, &settings);
         let (pace, items, quiet) = (Pace::default(), Vec::new(), Quiet::default());
+        let linger = Linger::default();
         let schedule = settings.seed.map(Schedule::seeded);
-        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, quiet })
+        Ok(Executor { core, park, settings, pace, schedule, items, parked: true, quiet, linger })
     }
 
     /// From here on `chooser` says who runs next: each turn polls one task, which it picks from all
@@ -283,6 +286,10 @@ impl<P: Park> Executor<P> {
         if self.core.idle.is_awaited() {
             return self.everybody_else_waits();
         }
+        if max_wait != Some(Duration::ZERO) && self.is_answer_expected() {
+            let inbox = &self.core.inbox;
+            self.linger.wait(|| inbox.is_pending());
+        }
         self.parked = self.core.inbox.prepare_to_park();
         let limit = if self.parked { max_wait } else { Some(Duration::ZERO) };
         trace::emit(|| Event::Ask { limit });
@@ -310,6 +317,11 @@ impl<P: Park> Executor<P> {
     fn flow(&self, judge: Judge) -> Flow {
         let plain = matches!(judge, Judge::Main(_)) && self.schedule.is_none();
         if plain && cfg!(not(feature = "trace")) { Flow::On } else { Flow::OneTurn }
+    }
+
+    /// Whether another thread has been asked for something.
+    fn is_answer_expected(&self) -> bool {
+        self.core.slots.borrow().are_clones_held() || self.core.inbox.has_jobs()
     }
 
     /// Nobody is ready, and somebody waits for that: it is woken, unless an event comes in.

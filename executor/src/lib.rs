@@ -32,7 +32,7 @@
 //! | `inbox`, `registry`, `remote`, `remote_waker` | how does another thread reach a loop? |
 //! | `in_flight`, `thread_wait` | what does another thread do for a loop, and does it wait? |
 //! | `attached` | what else ends with a loop? |
-//! | `park` | who waits? |
+//! | `park`, `linger` | who waits, and is it worth while to fall asleep? |
 //! | `deadlock`, `stall` | what if nobody can be woken any more, or only by others? |
 //! | `snapshot`, `task_info`, `everybody`, `awaits`, `holder` | who is there, and who waits for whom? |
 //! | `debug`, `watch` | what takes too long, and what does nobody come for? |
@@ -72,6 +72,7 @@ mod in_flight;
 mod inbox;
 mod join;
 mod kept_waker;
+mod linger;
 mod num;
 mod pace;
 mod panicked;
